@@ -1,0 +1,136 @@
+//! Which calls are due. Derived from the durable state and the time, never stored: recovery asks the same question.
+
+use crate::{
+    Branch, BranchIndex, BranchState, Decision, GlobalTransaction, Mode, Phase, RetryPolicy,
+    Timestamp, TransactionState, TriedBy, TryOrder,
+};
+
+/// A call that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which branch.
+    pub branch: BranchIndex,
+    /// Which verb.
+    pub phase: Phase,
+    /// The number it carries as `tercet-attempt`.
+    pub number: u32,
+    /// The call must not last longer than until then; unset: only the participant's own time-out bounds it.
+    pub not_after: Option<Timestamp>,
+}
+
+/// All that is due, and when to look again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outstanding {
+    /// The calls, in order of branches. One that is under way already is listed all the same.
+    pub calls: Vec<Call>,
+    /// The initiator is to be asked.
+    pub ask_initiator: bool,
+    /// The next time at which something may become due; always later than the `now` that was asked about.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Outstanding {
+    fn wake(&mut self, at: Timestamp, now: Timestamp) {
+        if at > now && at != Timestamp::NEVER {
+            self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+        }
+    }
+
+    fn call(
+        &mut self,
+        index: BranchIndex,
+        branch: &Branch,
+        phase: Phase,
+        not_after: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let progress = branch.progress(phase);
+        match progress.next_attempt_at {
+            Some(at) if at > now => self.wake(at, now),
+            _ => {
+                let number = progress.calls.saturating_add(1);
+                self.calls.push(Call {
+                    branch: index,
+                    phase,
+                    number,
+                    not_after,
+                });
+            }
+        }
+    }
+}
+
+impl GlobalTransaction {
+    /// Everything that is due at `now`, and when to look again.
+    pub fn outstanding(&self, now: Timestamp, policy: &RetryPolicy) -> Outstanding {
+        let mut outstanding = Outstanding::default();
+        match self.state {
+            TransactionState::Trying => self.outstanding_tries(now, &mut outstanding),
+            TransactionState::Confirming => {
+                self.outstanding_second(Decision::Confirm, now, policy, &mut outstanding)
+            }
+            TransactionState::Cancelling => {
+                self.outstanding_second(Decision::Cancel, now, policy, &mut outstanding)
+            }
+            TransactionState::Confirmed | TransactionState::Cancelled => {}
+        }
+        outstanding
+    }
+
+    fn outstanding_tries(&self, now: Timestamp, outstanding: &mut Outstanding) {
+        outstanding.wake(self.try_deadline, now);
+        let is_past = now >= self.try_deadline;
+        if self.options.initiator.is_some() && is_past {
+            match self.next_check_at {
+                Some(at) if at > now => outstanding.wake(at, now),
+                _ => outstanding.ask_initiator = true,
+            }
+        } else if is_past {
+            return;
+        }
+        // A failed branch of a one-call transaction has decided it; the decision is only not durable yet.
+        let is_lost =
+            |branch: &Branch| matches!(branch.state, BranchState::Refused | BranchState::InDoubt);
+        if self.mode == Mode::OneCall && self.branches.iter().any(is_lost) {
+            return;
+        }
+        let one_by_one =
+            self.mode == Mode::OneCall && self.options.try_order == TryOrder::Sequential;
+        // With an initiator the deadline only starts the questions, and a try after it has its full time.
+        let not_after = (!is_past).then_some(self.try_deadline);
+        let waiting = self.branches.iter().enumerate().filter(|(_, branch)| {
+            branch.state == BranchState::Registered
+                && branch.definition.tried_by == TriedBy::Coordinator
+        });
+        for (index, branch) in waiting.take(if one_by_one { 1 } else { usize::MAX }) {
+            outstanding.call(index, branch, Phase::Try, not_after, now);
+        }
+    }
+
+    fn outstanding_second(
+        &self,
+        decision: Decision,
+        now: Timestamp,
+        policy: &RetryPolicy,
+        outstanding: &mut Outstanding,
+    ) {
+        if let Some(decided_at) = self.decided_at {
+            outstanding.wake(decided_at.saturating_add(policy.attention_after), now);
+        }
+        let one_by_one =
+            decision == Decision::Cancel && self.options.try_order == TryOrder::Sequential;
+        let open = self
+            .branches
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, branch)| !branch.state.is_ended());
+        // The last open one holds back the rest, parked or not: that is what "in reverse" promises.
+        for (index, branch) in open.take(if one_by_one { 1 } else { usize::MAX }) {
+            if !branch.is_parked() {
+                outstanding.call(index, branch, Phase::from(decision), None, now);
+            }
+        }
+        outstanding.calls.reverse();
+    }
+}

@@ -1,0 +1,1 @@
+//! The coordinator's shell: gRPC in, participant calls out, the log and the timers.
