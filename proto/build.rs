@@ -1,38 +1,33 @@
 //! Compiles the `.proto` files without protoc: protox parses them, tonic's generator writes the code.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
 
-/// Every file of the module; imports of Google's well-known types come with protox.
-const FILES: &[&str] = &[
-    "tercet/v1/admin_service.proto",
-    "tercet/v1/fence_service.proto",
-    "tercet/v1/initiator.proto",
-    "tercet/v1/participant.proto",
-    "tercet/v1/participant_stream.proto",
-    "tercet/v1/transaction.proto",
-    "tercet/v1/transaction_service.proto",
-    "tercet/storage/v1/storage.proto",
-    "shop/order/v1/create_order_service.proto",
-    "shop/order/v1/order_service.proto",
-    "shop/points/v1/points_service.proto",
-    "shop/points/v1/spend_points_service.proto",
-    "shop/stock/v1/notify_service.proto",
-    "shop/stock/v1/reserve_stock_service.proto",
-    "shop/stock/v1/stock_service.proto",
-];
+/// Folders of the buf module. Imports of Google's well-known types come with protox.
+const PACKAGES: &[&str] = &["tercet", "shop"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    for file in FILES {
-        println!("cargo:rerun-if-changed={file}");
+    let mut files = Vec::new();
+    for package in PACKAGES {
+        // A folder is watched with everything in it, so that a new file is noticed too.
+        println!("cargo:rerun-if-changed={package}");
+        collect(Path::new(package), &mut files)?;
     }
+    // The order of a folder's listing is the file system's; the output must not depend on it.
+    files.sort();
+
     let mut compiler = protox::Compiler::new(["."])?;
     compiler
         .include_imports(true)
         .include_source_info(true)
-        .open_files(FILES)?;
+        .open_files(&files)?;
     let descriptors = compiler.file_descriptor_set();
 
     // Served by reflection: nobody reads comments there, so they stay out of the binary.
@@ -47,5 +42,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .bytes(".")
         .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// Adds every `.proto` file below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|ext| ext == "proto") {
+            files.push(path);
+        }
+    }
     Ok(())
 }

@@ -9,30 +9,10 @@
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
-/// Declares the module of one proto package.
+/// Declares the module `v1` of one proto package. The generators don't write for this project's lints.
 macro_rules! package {
-    ($name:literal) => {
-        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
-    };
-}
-
-/// The coordinator's own packages.
-pub mod tercet {
-    /// `tercet.v1`: what applications, operators and participants see.
-    #[allow(
-        missing_docs,
-        unused_qualifications,
-        clippy::all,
-        clippy::pedantic,
-        reason = "generated code"
-    )]
-    pub mod v1 {
-        package!("tercet.v1");
-    }
-
-    /// Blobs of the coordinator's log; no service offers them.
-    pub mod storage {
-        /// `tercet.storage.v1`: written by this version, read by every later one.
+    ($(#[$doc:meta])* $name:literal) => {
+        $(#[$doc])*
         #[allow(
             missing_docs,
             unused_qualifications,
@@ -41,7 +21,23 @@ pub mod tercet {
             reason = "generated code"
         )]
         pub mod v1 {
-            package!("tercet.storage.v1");
+            include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+        }
+    };
+}
+
+/// The coordinator's own packages.
+pub mod tercet {
+    package! {
+        /// What applications, operators and participants see.
+        "tercet.v1"
+    }
+
+    /// Blobs of the coordinator's log; no service offers them.
+    pub mod storage {
+        package! {
+            /// Written by this version, read by every later one.
+            "tercet.storage.v1"
         }
     }
 }
@@ -50,46 +46,28 @@ pub mod tercet {
 pub mod shop {
     /// Orders.
     pub mod order {
-        /// `shop.order.v1`: placing orders, and the action `order.create`.
-        #[allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic,
-            reason = "generated code"
-        )]
-        pub mod v1 {
-            package!("shop.order.v1");
+        package! {
+            /// Placing orders, and the action `order.create`.
+            "shop.order.v1"
         }
     }
 
     /// Points.
     pub mod points {
-        /// `shop.points.v1`: accounts, and the action `points.spend`.
-        #[allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic,
-            reason = "generated code"
-        )]
-        pub mod v1 {
-            package!("shop.points.v1");
+        package! {
+            /// Accounts, and the action `points.spend`.
+            "shop.points.v1"
         }
     }
 
     /// Stock.
     pub mod stock {
-        /// `shop.stock.v1`: stock, and the actions `stock.reserve` and `stock.notify`.
-        #[allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic,
-            reason = "generated code"
-        )]
-        pub mod v1 {
-            package!("shop.stock.v1");
+        package! {
+            /// Stock, and the actions `stock.reserve` and `stock.notify`.
+            "shop.stock.v1"
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
