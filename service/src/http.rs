@@ -19,9 +19,9 @@ fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
     if reasons.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
-    let lines = reasons
+    let lines: Vec<String> = reasons
         .into_iter()
-        .map(|(name, why)| format!("{name}: {why}\n"))
+        .map(|(name, why)| format!("{name}: {why}"))
         .collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines)
+    (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n")
 }

@@ -71,10 +71,8 @@ impl ConfigError {
     pub(super) fn from_figment(error: &figment::Error, figment: &Figment, file: &str) -> Self {
         let mut path = error.path.clone();
         let problem = match &error.kind {
-            Kind::UnknownField(name, known) => {
-                path.push(name.clone());
-                unknown_key(name, known)
-            }
+            // figment's path already ends with the unknown field.
+            Kind::UnknownField(name, known) => unknown_key(name, known),
             Kind::MissingField(name) => {
                 path.push(name.to_string());
                 "is missing".to_owned()
@@ -104,7 +102,7 @@ fn unknown_key(name: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return "unknown key".to_owned();
     }
-    // One edit away is a slip of the finger; anything further would be guessing.
+    // Two edits away is a slip of the fingers; anything further would be guessing.
     match known.iter().find(|key| is_near(key, name)) {
         Some(near) => format!("unknown key, did you mean `{near}`?"),
         None => format!("unknown key, expected one of {}", known.join(", ")),

@@ -6,7 +6,7 @@
 //!     -> Running            announce(), drain(), wait(), abort()
 //! ```
 //!
-//! A drain goes: readiness red and health NOT_SERVING; the server's own [`Services::before_stop`], which ends
+//! A drain goes: readiness red and health `NOT_SERVING`; the server's own [`Services::before_stop`], which ends
 //! its streams and finishes what it must, at most the grace period; then no new connections, the requests
 //! still under way get [`CLOSE_LIMIT`]; then everything is cut. The listeners stay open until the own part is
 //! done, because a draining coordinator still answers for what it has begun.

@@ -12,7 +12,7 @@ use super::{Bound, CLOSE_LIMIT, ServeError, Services};
 use crate::{Drain, Readiness, deadline::DeadlineLayer, http, killable::KillableListener};
 
 /// Streams a single connection may carry at once. Thousands of small calls on one connection can end in
-/// h2's GOAWAY "too_many_data_frames"; a client that needs more opens another connection.
+/// h2's GOAWAY "`too_many_data_frames`"; a client that needs more opens another connection.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// Calls given up by a caller before they were looked at. A client with many calls and one deadline drops
 /// them together, and h2's default of 20 would answer that with GOAWAY.
@@ -129,14 +129,13 @@ impl Server {
             self.health.clear_service_status(name).await;
         }
         self.stop.cancel();
-        match tokio::time::timeout(CLOSE_LIMIT, &mut self.serving).await {
-            Ok(ended) => ended?,
-            Err(_) => {
-                tracing::warn!(limit = ?CLOSE_LIMIT, "connections still open, cutting them");
-                // Every stream fails at its next read, so both sides end by themselves.
-                self.kill.cancel();
-                self.serving.await?
-            }
+        if let Ok(ended) = tokio::time::timeout(CLOSE_LIMIT, &mut self.serving).await {
+            ended?
+        } else {
+            tracing::warn!(limit = ?CLOSE_LIMIT, "connections still open, cutting them");
+            // Every stream fails at its next read, so both sides end by themselves.
+            self.kill.cancel();
+            self.serving.await?
         }
     }
 }
