@@ -1,0 +1,78 @@
+//! How each stage is run.
+
+use anyhow::Result;
+
+use crate::{command::Program, protos, stage::Stage, summary::Summary};
+
+/// How a stage ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Ran and found nothing, with a remark.
+    Passed(Option<String>),
+    /// Found something; which, in a few words.
+    Failed(String),
+    /// Did not run; what is missing, in one line.
+    Skipped(String),
+}
+
+/// Runs one stage. `ci`: a tool that is missing is a failure, not a remark.
+///
+/// # Errors
+///
+/// A program that has to be there could not be started.
+pub(crate) fn run(stage: Stage, ci: bool) -> Result<Outcome> {
+    match stage {
+        // Names of files only: `cargo fmt --all` shows, and mends, the rest.
+        Stage::Fmt => plain(Program::cargo().args("fmt --all -- --check -l")),
+        Stage::Protos => protos::run(ci),
+        Stage::Clippy => {
+            plain(Program::cargo().args("clippy --workspace --all-targets -- -D warnings"))
+        }
+        // The same selection as the test stage, so that features are resolved alike and nothing is
+        // built twice. Includes the `tercet` binary, which the end-to-end tests run.
+        Stage::Build => plain(Program::cargo().args("test --workspace --no-run")),
+        Stage::Test => test(),
+        Stage::Doc => plain(
+            Program::cargo()
+                .args("doc --no-deps --workspace")
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        ),
+        Stage::Deny => deny(),
+    }
+}
+
+/// A stage that is one program.
+fn plain(program: Program) -> Result<Outcome> {
+    Ok(if program.succeeds()? {
+        Outcome::Passed(None)
+    } else {
+        Outcome::Failed("see above".to_owned())
+    })
+}
+
+/// All tests. Goes on after a failing binary, so that one run shows everything that is wrong.
+fn test() -> Result<Outcome> {
+    let mut summary = Summary::default();
+    let passed = Program::cargo()
+        .args("test --workspace --no-fail-fast")
+        .succeeds_showing(|line| summary.add(line))?;
+    Ok(if !passed {
+        Outcome::Failed(summary.line())
+    } else if summary.is_empty() {
+        Outcome::Failed("no test ran".to_owned())
+    } else {
+        Outcome::Passed(Some(summary.line()))
+    })
+}
+
+/// Building cargo-deny takes longer than all other stages together, so it isn't fetched: the tests in
+/// `tests/walls/` hold the rules that matter most without it, everywhere.
+fn deny() -> Result<Outcome> {
+    if Program::cargo().args("deny --version").answer().is_none() {
+        return Ok(Outcome::Skipped(
+            "cargo-deny is not installed; tests/walls/ holds versions, bans and licences"
+                .to_owned(),
+        ));
+    }
+    plain(Program::cargo().args("deny check bans licenses sources"))
+}
