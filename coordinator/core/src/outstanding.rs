@@ -67,10 +67,10 @@ impl GlobalTransaction {
         match self.state {
             TransactionState::Trying => self.outstanding_tries(now, &mut outstanding),
             TransactionState::Confirming => {
-                self.outstanding_second(Decision::Confirm, now, policy, &mut outstanding)
+                self.outstanding_second(Decision::Confirm, now, policy, &mut outstanding);
             }
             TransactionState::Cancelling => {
-                self.outstanding_second(Decision::Cancel, now, policy, &mut outstanding)
+                self.outstanding_second(Decision::Cancel, now, policy, &mut outstanding);
             }
             TransactionState::Confirmed | TransactionState::Cancelled => {}
         }

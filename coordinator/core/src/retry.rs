@@ -2,7 +2,7 @@
 //!
 //! Full jitter is from Marc Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): a delay drawn
 //! uniformly from zero to the exponential bound. Here it isn't drawn but hashed from (gid, branch, phase, attempt),
-//! so that the core stays deterministic: FNV-1a over the key, finished with the mixer of SplitMix64 (Steele, Lea,
+//! so that the core stays deterministic: FNV-1a over the key, finished with the mixer of `SplitMix64` (Steele, Lea,
 //! Flood, "Fast splittable pseudorandom number generators", 2014).
 
 use core::time::Duration;
@@ -39,10 +39,10 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             initial: Duration::from_millis(100),
-            max: Duration::from_secs(60),
+            max: Duration::from_mins(1),
             max_attempts: 0,
             try_attempts: 3,
-            attention_after: Duration::from_secs(15 * 60),
+            attention_after: Duration::from_mins(15),
             lazy_for: Duration::from_millis(100),
             branches_max: 64,
             payload_bytes_max: 2 * 1024 * 1024,

@@ -180,12 +180,11 @@ impl GlobalTransaction {
         used: u32,
         around: &Surroundings<'_>,
     ) -> Timestamp {
-        let delay = match report.retry_after {
-            Some(asked) => around.policy.asked_delay(asked),
-            None => {
-                let key = format!("{}/{}", branch.definition.id, report.phase.as_str());
-                around.policy.delay(&self.gid, &key, used.max(1))
-            }
+        let delay = if let Some(asked) = report.retry_after {
+            around.policy.asked_delay(asked)
+        } else {
+            let key = format!("{}/{}", branch.definition.id, report.phase.as_str());
+            around.policy.delay(&self.gid, &key, used.max(1))
         };
         around.now.saturating_add(delay)
     }
