@@ -164,7 +164,7 @@ fn take(bench: &mut Bench, witness: &mut Witness, step: &Step) {
         }
         Step::Verdict(verdict) if bench.append.is_some() => match verdict % 6 {
             0 if bench.run.version() > 0 => {
-                bench.verdict(AppendVerdict::Unavailable("busy".into()))
+                bench.verdict(AppendVerdict::Unavailable("busy".into()));
             }
             _ => bench.write(),
         },
