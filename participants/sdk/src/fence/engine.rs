@@ -1,0 +1,372 @@
+//! Runs an action behind the fence: one SQL transaction holds the fence row and the business change.
+//!
+//! The order of writes follows from [`verdict`] alone: what "no row" would do is tried first (the INSERT is the
+//! look-up), then what *tried* would do (an update that expects *tried*), and only when neither matched is the
+//! row read, to repeat the first answer or to refuse. Two calls at once for one branch therefore meet at the
+//! key: one runs, the other waits for it and finds its row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tercet_database::Connections;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{FenceDb, FenceState, FenceVerdict, NewRow, Phase, Timeliness, verdict};
+use crate::action::DynAction;
+use crate::clock::{micros, now_micros};
+use crate::context::{BranchContext, BranchKey};
+use crate::error::ActionError;
+
+/// How often a call is run at most when another call for the same branch gets in between.
+const RUNS_MAX: u32 = 3;
+
+/// The fence's times and bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FenceOptions {
+    /// How long an ended row is kept: at least twice the coordinator's retention. 14 days.
+    pub retention: Duration,
+    /// How long after its try deadline a *tried* branch is asked about. 30 seconds.
+    pub ask_after: Duration,
+    /// How many calls may be under way at once. 1024.
+    pub in_flight_max: usize,
+}
+
+impl Default for FenceOptions {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_hours(14 * 24),
+            ask_after: Duration::from_secs(30),
+            in_flight_max: 1024,
+        }
+    }
+}
+
+/// How a participant's running calls are ended.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    tasks: TaskTracker,
+    aborted: CancellationToken,
+}
+
+impl Stop {
+    /// Breaks off every call under way: what wasn't committed is rolled back.
+    pub fn abort(&self) {
+        self.aborted.cancel();
+        self.tasks.close();
+    }
+
+    /// Waits until no call is under way any more.
+    pub async fn wait(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Whether calls are being broken off.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.is_cancelled()
+    }
+}
+
+/// The fence of one participant. Cheap to clone.
+#[derive(Debug)]
+pub struct Fence<D: FenceDb> {
+    database: Connections<D>,
+    options: FenceOptions,
+    permits: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl<D: FenceDb> Clone for Fence<D> {
+    fn clone(&self) -> Self {
+        Self {
+            database: self.database.clone(),
+            options: self.options,
+            permits: Arc::clone(&self.permits),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
+/// What a run leaves to be done with the SQL transaction.
+enum Outcome {
+    /// Something was written: commit, then answer.
+    Commit(Bytes),
+    /// Nothing was written: just answer.
+    Answer(Bytes),
+}
+
+impl<D: FenceDb> Fence<D> {
+    /// A fence in `database`, whose tables exist already.
+    pub fn new(database: Connections<D>, options: FenceOptions) -> Self {
+        Self {
+            database,
+            options,
+            permits: Arc::new(Semaphore::new(options.in_flight_max)),
+            stop: Stop::default(),
+        }
+    }
+
+    /// The participant's database.
+    pub fn database(&self) -> &Connections<D> {
+        &self.database
+    }
+
+    /// Times and bounds.
+    pub fn options(&self) -> FenceOptions {
+        self.options
+    }
+
+    /// How the calls under way are ended.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Serves one call of an action in a task of its own: a caller that goes away, or whose time is up, doesn't
+    /// break off an SQL transaction half way.
+    pub(crate) async fn call(
+        &self,
+        action: Arc<dyn DynAction<D>>,
+        context: BranchContext,
+        request: Bytes,
+    ) -> Result<Bytes, ActionError> {
+        if self.stop.is_aborted() || self.stop.tasks.is_closed() {
+            return Err(ActionError::Stopping);
+        }
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| ActionError::Overloaded)?;
+        let fence = self.clone();
+        let task = self.stop.tasks.spawn(async move {
+            let _permit = permit;
+            let aborted = fence.stop.aborted.clone();
+            aborted
+                .run_until_cancelled(fence.run(action.as_ref(), &context, &request))
+                .await
+                .unwrap_or(Err(ActionError::Stopping))
+        });
+        match task.await {
+            Ok(answer) => answer,
+            Err(error) => Err(ActionError::Internal(error.to_string())),
+        }
+    }
+
+    /// Runs one phase of an action behind the fence and answers what the caller gets: for try the reply of the
+    /// first one, for confirm and cancel nothing.
+    pub(crate) async fn run(
+        &self,
+        action: &dyn DynAction<D>,
+        context: &BranchContext,
+        request: &[u8],
+    ) -> Result<Bytes, ActionError> {
+        action.check(request)?;
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            match self.run_once(action, context, request).await {
+                Err(ActionError::Contended) if runs < RUNS_MAX => {
+                    tracing::debug!(runs, "another call got in between; running again");
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn run_once(
+        &self,
+        action: &dyn DynAction<D>,
+        context: &BranchContext,
+        request: &[u8],
+    ) -> Result<Bytes, ActionError> {
+        let now = now_micros();
+        let timeliness = self.timeliness(context, now);
+        // Both refuse without a look at the row, so they don't take the writer's place.
+        match verdict(context.phase, None, action.verbs(), timeliness) {
+            FenceVerdict::NotOffered => return Err(ActionError::NotOffered),
+            FenceVerdict::Refuse(refusal) if context.phase == Phase::Try => {
+                return Err(ActionError::Fenced(refusal));
+            }
+            _ => {}
+        }
+        let mut transaction = self.database.begin().await?;
+        let call = Call {
+            action,
+            context,
+            request,
+            timeliness,
+            now,
+            ask_after: self.options.ask_after,
+        };
+        match call.run(&mut *transaction).await {
+            Ok(Outcome::Commit(reply)) => {
+                // A commit whose answer is lost is reported as a database error: in doubt, called again, and
+                // then the row says what happened.
+                transaction.commit().await?;
+                Ok(reply)
+            }
+            Ok(Outcome::Answer(reply)) => {
+                transaction.rollback().await?;
+                Ok(reply)
+            }
+            Err(error) => {
+                // The answer stands whether or not the roll-back is confirmed: a connection that fails here is
+                // thrown away, and its SQL transaction with it.
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::debug!(error = %rollback, "roll-back not confirmed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn timeliness(&self, context: &BranchContext, now: i64) -> Timeliness {
+        let oldest = now.saturating_sub(micros(self.options.retention / 2));
+        if context.try_deadline_micros < oldest {
+            Timeliness::TooLate
+        } else {
+            Timeliness::InTime
+        }
+    }
+
+    /// Marks a branch that a person ended in the coordinator; nothing of the action's runs.
+    pub(crate) async fn end_by_hand(&self, key: &BranchKey, service: &str) -> sqlx::Result<()> {
+        let mut transaction = self.database.begin().await?;
+        if D::end(
+            &mut *transaction,
+            key,
+            service,
+            FenceState::EndedByHand,
+            now_micros(),
+        )
+        .await?
+        {
+            D::drop_request(&mut *transaction, key).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+/// One run of one call, inside its SQL transaction.
+struct Call<'a, D: FenceDb> {
+    action: &'a dyn DynAction<D>,
+    context: &'a BranchContext,
+    request: &'a [u8],
+    timeliness: Timeliness,
+    now: i64,
+    ask_after: Duration,
+}
+
+impl<D: FenceDb> Call<'_, D> {
+    fn verdict(&self, row: Option<FenceState>) -> FenceVerdict {
+        verdict(
+            self.context.phase,
+            row,
+            self.action.verbs(),
+            self.timeliness,
+        )
+    }
+
+    async fn run(&self, connection: &mut D::Connection) -> Result<Outcome, ActionError> {
+        if let Some(outcome) = self.as_if_new(connection).await? {
+            return Ok(outcome);
+        }
+        if let Some(outcome) = self.as_if_tried(connection).await? {
+            return Ok(outcome);
+        }
+        self.from_row(connection).await
+    }
+
+    /// Does what "no row" calls for, if the insert shows that there was none.
+    async fn as_if_new(
+        &self,
+        connection: &mut D::Connection,
+    ) -> Result<Option<Outcome>, ActionError> {
+        let (state, runs) = match self.verdict(None) {
+            FenceVerdict::Run(state) => (state, true),
+            FenceVerdict::Record(state) => (state, false),
+            FenceVerdict::Repeat | FenceVerdict::Refuse(_) | FenceVerdict::NotOffered => {
+                return Ok(None);
+            }
+        };
+        let kept = if state == FenceState::Tried {
+            self.request
+        } else {
+            &[]
+        };
+        let deadline = self.context.try_deadline_micros;
+        let row = NewRow {
+            key: &self.context.key,
+            service: self.action.service(),
+            state,
+            request: kept,
+            try_deadline: deadline,
+            ask_at: deadline
+                .max(self.now)
+                .saturating_add(micros(self.ask_after)),
+            now: self.now,
+        };
+        if !D::insert(connection, row).await? {
+            return Ok(None);
+        }
+        if !runs {
+            return Ok(Some(Outcome::Commit(Bytes::new())));
+        }
+        let reply = self
+            .action
+            .run(connection, self.context, self.request)
+            .await?;
+        if !reply.is_empty() {
+            D::keep_reply(connection, &self.context.key, &reply).await?;
+        }
+        Ok(Some(Outcome::Commit(reply)))
+    }
+
+    /// Does what *tried* calls for, if the conditional update shows that the row was so.
+    async fn as_if_tried(
+        &self,
+        connection: &mut D::Connection,
+    ) -> Result<Option<Outcome>, ActionError> {
+        let FenceVerdict::Run(to) = self.verdict(Some(FenceState::Tried)) else {
+            return Ok(None);
+        };
+        let key = &self.context.key;
+        if !D::end(connection, key, self.action.service(), to, self.now).await? {
+            return Ok(None);
+        }
+        // Phase two uses what was tried, whatever the caller sends now.
+        let Some(row) = D::read(connection, key).await? else {
+            return Err(ActionError::Contended);
+        };
+        if self.action.verbs().offers(self.context.phase) {
+            self.action
+                .run(connection, self.context, &row.request)
+                .await?;
+        }
+        D::drop_request(connection, key).await?;
+        Ok(Some(Outcome::Commit(Bytes::new())))
+    }
+
+    /// Nothing was written: the row as it stands says the answer.
+    async fn from_row(&self, connection: &mut D::Connection) -> Result<Outcome, ActionError> {
+        let row = D::read(connection, &self.context.key).await?;
+        if let Some(row) = &row
+            && row.service != self.action.service()
+        {
+            return Err(ActionError::OtherAction {
+                service: row.service.clone(),
+            });
+        }
+        match self.verdict(row.as_ref().map(|row| row.state)) {
+            FenceVerdict::Repeat if self.context.phase == Phase::Try => Ok(Outcome::Answer(
+                row.map(|row| row.reply.into()).unwrap_or_default(),
+            )),
+            FenceVerdict::Repeat => Ok(Outcome::Answer(Bytes::new())),
+            FenceVerdict::Refuse(refusal) => Err(ActionError::Fenced(refusal)),
+            FenceVerdict::NotOffered => Err(ActionError::NotOffered),
+            // The row changed between the conditional write and this read.
+            FenceVerdict::Run(_) | FenceVerdict::Record(_) => Err(ActionError::Contended),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The participant SDK: what a service needs to take part in global transactions.
+//!
+//! A participant implements [`Action`] for each of its business operations and hands them to a
+//! [`Participant`], which serves them. In between stand, in the order a call meets them:
+//!
+//! 1. [`BranchContextLayer`]: the call's metadata, parsed once, or INVALID_ARGUMENT;
+//! 2. [`ActionServer`]: the gRPC service of one action, whatever its messages;
+//! 3. [`Fence`]: repeats, reorderings and latecomers, decided by the pure [`verdict`];
+//! 4. the action's own `on_try`, `on_confirm`, `on_cancel`, on the connection of the fence's SQL transaction.
+//!
+//! Beside the calls run the [`Resolver`], which asks the coordinator about branches that wait too long for
+//! phase two, and the [`Cleaner`], which deletes fence rows that nobody can need any more.
+//!
+//! Must never: answer before the commit; call anybody while an SQL transaction is open; give up a tried branch
+//! by itself.
+//!
+//! Where next: `examples/gift_card.rs` is a whole participant; `fence/verdict.rs` has the contract's table.
+
+mod action;
+mod action_server;
+mod cleaner;
+mod clock;
+mod codec;
+mod context;
+mod coordinator;
+mod error;
+mod fence;
+mod fence_service;
+mod participant;
+mod resolver;
+mod schema;
+pub mod serve;
+
+pub use action::{Action, Connection};
+pub use action_server::ActionServer;
+pub use cleaner::Cleaner;
+pub use clock::{micros, now_micros, timestamp};
+pub use context::{
+    ATTEMPT, BRANCH, BranchContext, BranchContextLayer, BranchContextService, BranchKey,
+    ContextError, GID, PHASE, TRACEPARENT, TRY_DEADLINE,
+};
+pub use coordinator::{Coordinator, GrpcCoordinator, Resolution, ResolveError};
+pub use error::{ActionError, Refusal, RefusalKind, error_status};
+pub use fence::{
+    Due, Fence, FenceDb, FenceOptions, FenceRefusal, FenceRow, FenceState, FenceVerdict,
+    ListFilter, NewRow, Phase, Position, Stop, Timeliness, Verbs, verdict,
+};
+pub use fence_service::FenceReader;
+pub use participant::{ActionCalls, CallLayer, Participant};
+pub use resolver::{Resolver, ResolverOptions, Round};
+pub use schema::schema;
+
+/// The domain of every `google.rpc.ErrorInfo` that isn't the business's own.
+pub const DOMAIN: &str = "tercet";

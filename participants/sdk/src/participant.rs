@@ -1,0 +1,197 @@
+//! A participant put together: its fence, its actions, and whatever else it serves.
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tercet_database::Connections;
+use tercet_proto::tercet::v1::fence_service_server::FenceServiceServer;
+use tercet_service::Services;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service};
+
+use crate::action::Action;
+use crate::action_server::ActionServer;
+use crate::cleaner::Cleaner;
+use crate::context::BranchContextLayer;
+use crate::coordinator::Coordinator;
+use crate::fence::{Fence, FenceDb, FenceOptions};
+use crate::fence_service::FenceReader;
+use crate::resolver::{Actions, Resolver, ResolverOptions};
+
+/// The gRPC service of any one action, as a [`CallLayer`] sees it.
+pub type ActionCalls = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
+
+/// A tower layer around every action of a participant, outside of the fence.
+///
+/// It is how an application adds what it wants on every call (authorisation, metrics), and how a demo or a test,
+/// and nothing that is shipped, lets a participant die after its commit and before its answer.
+#[derive(Clone)]
+pub struct CallLayer(Arc<dyn Fn(ActionCalls) -> ActionCalls + Send + Sync>);
+
+impl CallLayer {
+    /// Wraps every action's service in `layer`.
+    pub fn new<L>(layer: L) -> Self
+    where
+        L: Layer<ActionCalls> + Send + Sync + 'static,
+        L::Service: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<http::Request<Body>>>::Future: Send + 'static,
+    {
+        Self(Arc::new(move |inner| {
+            BoxCloneSyncService::new(layer.layer(inner))
+        }))
+    }
+}
+
+impl Default for CallLayer {
+    /// Adds nothing.
+    fn default() -> Self {
+        Self(Arc::new(|inner| inner))
+    }
+}
+
+impl std::fmt::Debug for CallLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CallLayer")
+    }
+}
+
+/// A participant being put together: add its actions and other services, then serve it by
+/// [`crate::serve::start`].
+pub struct Participant<D: FenceDb> {
+    fence: Fence<D>,
+    actions: Actions<D>,
+    services: Services,
+    layer: CallLayer,
+}
+
+impl<D: FenceDb> Participant<D> {
+    /// A participant with its fence in `database`, whose tables exist already. It offers
+    /// `tercet.v1.FenceService`.
+    pub fn new(database: Connections<D>, options: FenceOptions) -> Self {
+        let fence = Fence::new(database, options);
+        let services =
+            Services::new().grpc(FenceServiceServer::new(FenceReader::new(fence.clone())));
+        Self {
+            fence,
+            actions: Actions::new(),
+            services,
+            layer: CallLayer::default(),
+        }
+    }
+
+    /// Puts a layer around every action that is added from now on.
+    #[must_use]
+    pub fn layer(mut self, layer: CallLayer) -> Self {
+        self.layer = layer;
+        self
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn action<A: Action<Db = D>>(mut self, action: A) -> Self {
+        let action = Arc::new(action);
+        let server = ActionServer::new(self.fence.clone(), Arc::clone(&action));
+        let calls = BoxCloneSyncService::new(BranchContextLayer.layer(server));
+        let calls = Named::<A> {
+            inner: (self.layer.0)(calls),
+            action: PhantomData,
+        };
+        self.actions.insert(A::SERVICE, action);
+        self.services = self.services.grpc(calls);
+        self
+    }
+
+    /// Adds any other gRPC service, e.g. one for queries.
+    #[must_use]
+    pub fn grpc<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: tercet_service::axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.services = self.services.grpc(service);
+        self
+    }
+
+    /// Adds an encoded file descriptor set to reflection, which JSON payloads are converted by.
+    #[must_use]
+    pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
+        self.services = self.services.descriptors(encoded);
+        self
+    }
+
+    /// The fence.
+    pub fn fence(&self) -> &Fence<D> {
+        &self.fence
+    }
+
+    /// What asks `coordinator` about branches in doubt. Knows the actions added so far.
+    pub fn resolver<C: Coordinator>(
+        &self,
+        coordinator: C,
+        options: ResolverOptions,
+    ) -> Resolver<D, C> {
+        Resolver::new(
+            self.fence.clone(),
+            Arc::new(self.actions.clone()),
+            coordinator,
+            options,
+        )
+    }
+
+    /// What deletes old fence rows.
+    pub fn cleaner(&self) -> Cleaner<D> {
+        Cleaner::new(self.fence.clone())
+    }
+
+    /// What is to be served.
+    pub fn into_services(self) -> Services {
+        self.services
+    }
+}
+
+/// A boxed service that still has its action's name.
+struct Named<A> {
+    inner: ActionCalls,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A> Clone for Named<A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            action: PhantomData,
+        }
+    }
+}
+
+impl<A: Action> NamedService for Named<A> {
+    const NAME: &'static str = A::SERVICE;
+}
+
+impl<A: Action> Service<http::Request<Body>> for Named<A> {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = <ActionCalls as Service<http::Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,267 @@
+//! Starting and stopping a participant, the same for every one.
+//!
+//! [`start`] takes a [`Participant`] and bound sockets and runs the server, the resolver and the cleaner.
+//! [`RunningParticipant`] ends gently ([`RunningParticipant::drain`], then [`RunningParticipant::wait`]) or as a
+//! killed process would ([`RunningParticipant::abort`]), after which the same file can be opened again.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tercet_database::{Connections, DatabaseUrl, OpenError};
+use tercet_service::{
+    Addresses, Bound, ConfigDuration, Drain, Endpoint, Listen, ListenAddress, ListenError, Running,
+    ServeError,
+    config::{Telemetry, Tls},
+};
+use thiserror::Error;
+use tokio::task::JoinSet;
+
+use crate::coordinator::{GrpcCoordinator, ResolveError};
+use crate::fence::{FenceDb, FenceOptions, Stop};
+use crate::participant::Participant;
+use crate::resolver::ResolverOptions;
+
+/// After an abort: how long connections to the database may take to close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// A participant's configuration file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParticipantConfig {
+    /// Where gRPC listens; each service has its own port when this isn't given.
+    pub listen: Option<ListenAddress>,
+    /// Where HTTP (`/healthz`, `/readyz`) listens; any free port of this machine when this isn't given.
+    pub http_listen: Option<ListenAddress>,
+    /// The participant's own database.
+    pub database: DatabaseSection,
+    /// Where the coordinator is.
+    pub coordinator: CoordinatorSection,
+    /// The fence's times and bounds.
+    #[serde(default)]
+    pub fence: FenceSection,
+    /// The log.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// How connections are protected.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+impl ParticipantConfig {
+    /// A configuration for embedding: loopback, any free ports, defaults for the rest.
+    pub fn embedded(database: DatabaseUrl, coordinator: Vec<Endpoint>) -> Self {
+        Self {
+            listen: Some(ListenAddress::loopback(0)),
+            http_listen: Some(ListenAddress::loopback(0)),
+            database: DatabaseSection { url: database },
+            coordinator: CoordinatorSection {
+                endpoints: coordinator,
+            },
+            fence: FenceSection::default(),
+            telemetry: Telemetry::default(),
+            tls: Tls::default(),
+        }
+    }
+
+    /// Where to listen; `port` is the service's own.
+    pub fn listen(&self, port: u16) -> Listen {
+        Listen {
+            grpc: self
+                .listen
+                .clone()
+                .unwrap_or_else(|| ListenAddress::loopback(port)),
+            http: self
+                .http_listen
+                .clone()
+                .unwrap_or_else(|| ListenAddress::loopback(0)),
+        }
+    }
+
+    /// The coordinator's endpoints as URLs.
+    pub fn coordinator_urls(&self) -> Vec<String> {
+        self.coordinator
+            .endpoints
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+/// `[database]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSection {
+    /// `sqlite:path/to/file.db`.
+    #[serde(deserialize_with = "database_url")]
+    pub url: DatabaseUrl,
+}
+
+fn database_url<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<DatabaseUrl, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    DatabaseUrl::parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// `[coordinator]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinatorSection {
+    /// The replicas' URLs, at least one.
+    #[serde(deserialize_with = "endpoints")]
+    pub endpoints: Vec<Endpoint>,
+}
+
+fn endpoints<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {
+    let endpoints = Vec::<Endpoint>::deserialize(deserializer)?;
+    if endpoints.is_empty() {
+        return Err(serde::de::Error::custom(
+            "expected at least one endpoint, found none",
+        ));
+    }
+    Ok(endpoints)
+}
+
+/// `[fence]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FenceSection {
+    /// How long an ended row is kept; at least twice the coordinator's `retention.ended`.
+    pub retention: ConfigDuration,
+    /// How long after its try deadline a tried branch is asked about.
+    pub ask_after: ConfigDuration,
+    /// How many calls of actions may be under way at once.
+    pub in_flight: usize,
+}
+
+impl Default for FenceSection {
+    fn default() -> Self {
+        let options = FenceOptions::default();
+        Self {
+            retention: ConfigDuration::from_secs(options.retention.as_secs()),
+            ask_after: ConfigDuration::from_secs(options.ask_after.as_secs()),
+            in_flight: options.in_flight_max,
+        }
+    }
+}
+
+impl From<&FenceSection> for FenceOptions {
+    fn from(section: &FenceSection) -> Self {
+        Self {
+            retention: section.retention.get(),
+            ask_after: section.ask_after.get(),
+            in_flight_max: section.in_flight.max(1),
+        }
+    }
+}
+
+/// Why a participant didn't start. One line each.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Its database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its sockets.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Its server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The coordinator's endpoints.
+    #[error("coordinator.endpoints: {0}")]
+    Coordinator(String),
+}
+
+impl StartError {
+    /// Whether waiting and trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_retryable(),
+            Self::Listen(_) | Self::Serve(_) | Self::Coordinator(_) => false,
+        }
+    }
+}
+
+impl From<ResolveError> for StartError {
+    fn from(error: ResolveError) -> Self {
+        Self::Coordinator(error.0)
+    }
+}
+
+/// A participant that is up.
+#[derive(Debug)]
+pub struct RunningParticipant<D: FenceDb> {
+    server: Running,
+    stop: Stop,
+    background: JoinSet<()>,
+    database: Connections<D>,
+}
+
+/// Serves `participant` on the sockets of `bound`, with its resolver and its cleaner.
+pub fn start<D: FenceDb>(
+    participant: Participant<D>,
+    bound: Bound,
+    coordinator: GrpcCoordinator,
+    drain: Drain,
+) -> Result<RunningParticipant<D>, StartError> {
+    let stop = participant.fence().stop().clone();
+    let database = participant.fence().database().clone();
+    let resolver = participant.resolver(coordinator, ResolverOptions::default());
+    let cleaner = participant.cleaner();
+    let server = bound.start(participant.into_services(), drain)?;
+    let mut background = JoinSet::new();
+    background.spawn(resolver.run());
+    background.spawn(cleaner.run());
+    Ok(RunningParticipant {
+        server,
+        stop,
+        background,
+        database,
+    })
+}
+
+impl<D: FenceDb> RunningParticipant<D> {
+    /// The addresses that were bound.
+    pub fn addresses(&self) -> Addresses {
+        self.server.addresses()
+    }
+
+    /// Prints the line that scripts wait for.
+    pub fn announce(&self) {
+        self.server.announce();
+    }
+
+    /// The participant's database, for tests and tools in the same process.
+    pub fn database(&self) -> &Connections<D> {
+        &self.database
+    }
+
+    /// Begins the drain: health goes red, calls under way are finished.
+    pub fn drain(&self) {
+        self.server.drain();
+    }
+
+    /// Waits until everything has ended after a drain.
+    pub async fn wait(mut self) -> Result<(), ServeError> {
+        let served = self.server.wait().await;
+        self.background.shutdown().await;
+        self.stop.wait().await;
+        self.database.close().await;
+        served
+    }
+
+    /// Dies as a killed process does: listeners, connections, calls under way and the database's connections are
+    /// gone when this returns. What was committed stays, what wasn't is rolled back.
+    pub async fn abort(mut self) {
+        self.server.abort().await;
+        self.stop.abort();
+        self.background.shutdown().await;
+        self.stop.wait().await;
+        if tokio::time::timeout(CLOSE_LIMIT, self.database.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("database connections are still open");
+        }
+    }
+}
