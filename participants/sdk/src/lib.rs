@@ -30,6 +30,8 @@ mod participant;
 mod resolver;
 mod schema;
 pub mod serve;
+#[cfg(test)]
+mod testing;
 
 pub use action::{Action, Connection};
 pub use action_server::ActionServer;

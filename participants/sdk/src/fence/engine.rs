@@ -370,3 +370,6 @@ impl<D: FenceDb> Call<'_, D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,494 @@
+//! The fence on a real SQLite file: every cell of the table with what it does to the business, repeats, calls
+//! at once, failures half way, and a random walk that must keep the sums.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tonic::Code;
+
+use super::FenceOptions;
+use crate::clock::{micros, now_micros};
+use crate::error::ActionError;
+use crate::fence::{FenceDb, FenceState, Phase};
+use crate::testing::{Fixture, Left, Notice, Saga, Spend, context, key, queries, request};
+
+const AMOUNT: i64 = 30;
+
+fn word(answer: &Result<Bytes, ActionError>) -> String {
+    match answer {
+        Ok(_) => "OK".to_owned(),
+        Err(error) => error.reason().to_owned(),
+    }
+}
+
+/// One cell: what is answered, the row afterwards, which verbs ran, and the wallet.
+async fn check_cell(
+    phase: Phase,
+    row: Option<FenceState>,
+    answer: &str,
+    after: Option<FenceState>,
+    wallet: (i64, i64, i64),
+) {
+    let fixture = Fixture::new().await;
+    fixture.given(row, "b", AMOUNT).await;
+    let before = fixture.spend.0.runs();
+
+    let got = fixture.call(phase, "b", AMOUNT).await;
+
+    let cell = format!("{phase} on {row:?}");
+    assert_eq!(word(&got), answer, "{cell}");
+    assert_eq!(fixture.state("b").await, after, "{cell}");
+    assert_eq!(fixture.balance().await, wallet, "{cell}");
+    if let Err(error) = got {
+        assert_eq!(error.code(), Code::FailedPrecondition, "{cell}");
+        assert_eq!(fixture.spend.0.runs(), before, "{cell}: nothing runs");
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table_does_what_it_says() {
+    use FenceState::{Cancelled, Confirmed, EndedByHand, Tried};
+    use Phase::{Cancel, Confirm, Try};
+    let (untouched, frozen, spent) = ((100, 0, 0), (70, 30, 0), (70, 0, 30));
+
+    check_cell(Try, None, "OK", Some(Tried), frozen).await;
+    check_cell(Try, Some(Tried), "OK", Some(Tried), frozen).await;
+    check_cell(Try, Some(Confirmed), "OK", Some(Confirmed), spent).await;
+    check_cell(
+        Try,
+        Some(Cancelled),
+        "CANCELLED_BEFORE_TRY",
+        Some(Cancelled),
+        untouched,
+    )
+    .await;
+    check_cell(Try, Some(EndedByHand), "OK", Some(EndedByHand), frozen).await;
+
+    check_cell(Confirm, None, "NEVER_TRIED", None, untouched).await;
+    check_cell(Confirm, Some(Tried), "OK", Some(Confirmed), spent).await;
+    check_cell(Confirm, Some(Confirmed), "OK", Some(Confirmed), spent).await;
+    check_cell(
+        Confirm,
+        Some(Cancelled),
+        "ALREADY_CANCELLED",
+        Some(Cancelled),
+        untouched,
+    )
+    .await;
+    check_cell(Confirm, Some(EndedByHand), "OK", Some(EndedByHand), frozen).await;
+
+    check_cell(Cancel, None, "OK", Some(Cancelled), untouched).await;
+    check_cell(Cancel, Some(Tried), "OK", Some(Cancelled), untouched).await;
+    check_cell(
+        Cancel,
+        Some(Confirmed),
+        "ALREADY_CONFIRMED",
+        Some(Confirmed),
+        spent,
+    )
+    .await;
+    check_cell(Cancel, Some(Cancelled), "OK", Some(Cancelled), untouched).await;
+    check_cell(Cancel, Some(EndedByHand), "OK", Some(EndedByHand), frozen).await;
+}
+
+#[tokio::test]
+async fn a_branch_that_was_tried_and_then_cancelled_refuses_a_late_try() {
+    let fixture = Fixture::new().await;
+    fixture.call(Phase::Try, "b", AMOUNT).await.unwrap();
+    fixture.call(Phase::Cancel, "b", AMOUNT).await.unwrap();
+
+    let late = fixture.call(Phase::Try, "b", AMOUNT).await;
+
+    assert_eq!(word(&late), "CANCELLED_BEFORE_TRY");
+    assert_eq!(fixture.balance().await, (100, 0, 0));
+    assert_eq!(fixture.spend.0.runs(), [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_repeated_try_gets_the_first_reply_before_and_after_confirm() {
+    let fixture = Fixture::new().await;
+    let first = fixture.call(Phase::Try, "b", AMOUNT).await.unwrap();
+    assert_eq!(Left::decode(&*first).unwrap(), Left { available: 70 });
+    fixture.call(Phase::Try, "other", 50).await.unwrap();
+
+    assert_eq!(fixture.call(Phase::Try, "b", AMOUNT).await.unwrap(), first);
+    fixture.call(Phase::Confirm, "b", AMOUNT).await.unwrap();
+    assert_eq!(fixture.call(Phase::Try, "b", AMOUNT).await.unwrap(), first);
+
+    assert_eq!(fixture.spend.0.runs(), [2, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_refused_try_leaves_no_row_and_may_be_tried_again() {
+    let fixture = Fixture::new().await;
+
+    let refused = fixture.call(Phase::Try, "b", 101).await;
+
+    assert_eq!(word(&refused), "NOT_ENOUGH");
+    assert_eq!(fixture.state("b").await, None);
+    assert_eq!(fixture.balance().await, (100, 0, 0));
+    fixture.call(Phase::Try, "b", 100).await.unwrap();
+    assert_eq!(fixture.state("b").await, Some(FenceState::Tried));
+}
+
+#[tokio::test]
+async fn a_verb_that_fails_after_its_change_leaves_nothing_of_it() {
+    let fixture = Fixture::new().await;
+    for (phase, before, after) in [
+        (Phase::Try, None, Some(FenceState::Tried)),
+        (
+            Phase::Confirm,
+            Some(FenceState::Tried),
+            Some(FenceState::Confirmed),
+        ),
+    ] {
+        let balance = fixture.balance().await;
+        fixture.spend.0.fail_next(1);
+
+        let failed = fixture.call(phase, "b", AMOUNT).await.unwrap_err();
+
+        assert_eq!(
+            failed.code(),
+            Code::Internal,
+            "{phase}: in doubt, never a refusal"
+        );
+        assert_eq!(fixture.state("b").await, before, "{phase}");
+        assert_eq!(fixture.balance().await, balance, "{phase}");
+        fixture.call(phase, "b", AMOUNT).await.unwrap();
+        assert_eq!(fixture.state("b").await, after, "{phase}");
+    }
+    fixture.call(Phase::Try, "c", AMOUNT).await.unwrap();
+    fixture.spend.0.fail_next(1);
+    fixture.call(Phase::Cancel, "c", AMOUNT).await.unwrap_err();
+    assert_eq!(fixture.balance().await, (40, 30, 30));
+    fixture.call(Phase::Cancel, "c", AMOUNT).await.unwrap();
+    assert_eq!(fixture.balance().await, (70, 0, 30));
+}
+
+#[tokio::test]
+async fn calls_at_once_for_one_branch_run_once_and_answer_the_same() {
+    let fixture = Arc::new(Fixture::new().await);
+    for (phase, runs) in [(Phase::Try, [1, 0, 0]), (Phase::Confirm, [1, 1, 0])] {
+        let calls = (0..8).map(|_| {
+            let fixture = Arc::clone(&fixture);
+            tokio::spawn(async move { fixture.call(phase, "b", AMOUNT).await.unwrap() })
+        });
+        let mut replies = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            replies.push(call.await.unwrap());
+        }
+        assert!(
+            replies.windows(2).all(|pair| pair[0] == pair[1]),
+            "{replies:?}"
+        );
+        assert_eq!(fixture.spend.0.runs(), runs, "{phase}");
+    }
+    assert_eq!(fixture.balance().await, (70, 0, 30));
+}
+
+#[tokio::test]
+async fn try_and_cancel_at_once_leave_either_way_nothing_frozen() {
+    let fixture = Arc::new(Fixture::new().await);
+    for round in 0..20 {
+        let branch = format!("b{round}");
+        let calls = [Phase::Try, Phase::Cancel].map(|phase| {
+            let (fixture, branch) = (Arc::clone(&fixture), branch.clone());
+            tokio::spawn(async move { fixture.call(phase, &branch, AMOUNT).await })
+        });
+        let [tried, cancelled] = calls;
+        let (tried, cancelled) = (tried.await.unwrap(), cancelled.await.unwrap());
+        assert!(cancelled.is_ok());
+        assert!(["OK", "CANCELLED_BEFORE_TRY"].contains(&word(&tried).as_str()));
+        assert_eq!(fixture.state(&branch).await, Some(FenceState::Cancelled));
+        assert_eq!(fixture.balance().await, (100, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_try_long_after_its_deadline_is_too_late_and_one_just_in_time_is_not() {
+    let retention = Duration::from_secs(200);
+    let options = FenceOptions {
+        retention,
+        ..FenceOptions::default()
+    };
+    let fixture = Fixture::with(options).await;
+    let call = |age: Duration, phase| {
+        let mut context = context(phase, "b");
+        context.try_deadline_micros = now_micros() - micros(age);
+        fixture
+            .fence
+            .call(Arc::clone(&fixture.spend) as _, context, request(AMOUNT))
+    };
+
+    assert_eq!(
+        word(&call(Duration::from_secs(101), Phase::Try).await),
+        "TOO_LATE"
+    );
+    assert_eq!(fixture.state("b").await, None);
+    assert_eq!(word(&call(Duration::from_secs(50), Phase::Try).await), "OK");
+    assert_eq!(
+        word(&call(Duration::from_secs(101), Phase::Try).await),
+        "TOO_LATE"
+    );
+    assert_eq!(
+        word(&call(Duration::from_secs(101), Phase::Confirm).await),
+        "OK"
+    );
+    assert_eq!(fixture.balance().await, (70, 0, 30));
+}
+
+#[tokio::test]
+async fn phase_two_uses_the_request_that_was_tried() {
+    let fixture = Fixture::new().await;
+    fixture.call(Phase::Try, "b", 10).await.unwrap();
+    fixture.call(Phase::Confirm, "b", 99).await.unwrap();
+    assert_eq!(fixture.balance().await, (90, 0, 10));
+
+    fixture.call(Phase::Try, "c", 20).await.unwrap();
+    fixture.call(Phase::Cancel, "c", 1).await.unwrap();
+    assert_eq!(fixture.balance().await, (90, 0, 10));
+}
+
+#[tokio::test]
+async fn ids_are_compared_byte_by_byte() {
+    let fixture = Fixture::new().await;
+    fixture.call(Phase::Try, "Order-1", 10).await.unwrap();
+    fixture.call(Phase::Try, "order-1", 10).await.unwrap();
+    assert_eq!(fixture.spend.0.runs(), [2, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_branch_belongs_to_the_action_that_was_seen_first() {
+    let fixture = Fixture::new().await;
+    let saga = Arc::new(Saga::default());
+    fixture.call(Phase::Try, "b", 10).await.unwrap();
+
+    for phase in [Phase::Try, Phase::Cancel] {
+        let answer = fixture
+            .fence
+            .call(Arc::clone(&saga) as _, context(phase, "b"), request(10))
+            .await;
+        assert_eq!(word(&answer), "BRANCH_CONFLICT");
+    }
+
+    assert_eq!(saga.0.runs(), [0, 0, 0]);
+    assert_eq!(fixture.state("b").await, Some(FenceState::Tried));
+}
+
+#[tokio::test]
+async fn a_message_is_confirmed_once_without_a_try() {
+    let fixture = Fixture::new().await;
+    let notice = Arc::new(Notice::default());
+    let call = |phase| {
+        fixture
+            .fence
+            .call(Arc::clone(&notice) as _, context(phase, "m"), request(10))
+    };
+
+    assert_eq!(word(&call(Phase::Try).await), "NOT_OFFERED");
+    assert_eq!(word(&call(Phase::Cancel).await), "NOT_OFFERED");
+    assert_eq!(word(&call(Phase::Confirm).await), "OK");
+    assert_eq!(word(&call(Phase::Confirm).await), "OK");
+
+    assert_eq!(notice.0.runs(), [0, 1, 0]);
+    assert_eq!(fixture.balance().await, (90, 0, 10));
+    assert_eq!(fixture.state("m").await, Some(FenceState::Confirmed));
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_never_a_refusal() {
+    let fixture = Fixture::new().await;
+    let mut writer = fixture.fence.database().writer().acquire().await.unwrap();
+    queries::drop_wallet(&mut writer).await.unwrap();
+    drop(writer);
+    let broken = fixture.call(Phase::Try, "b", 1).await.unwrap_err();
+    assert_eq!(broken.code(), Code::Internal);
+
+    fixture.fence.database().close().await;
+    let closed = fixture.call(Phase::Try, "b", 1).await.unwrap_err();
+    assert_eq!(closed.code(), Code::Unavailable);
+    assert!(closed.is_retryable());
+}
+
+#[tokio::test]
+async fn more_calls_than_the_bound_are_overloaded_and_say_when_to_come_back() {
+    use tonic_types::StatusExt;
+    let options = FenceOptions {
+        in_flight_max: 1,
+        ..FenceOptions::default()
+    };
+    let fixture = Fixture::with(options).await;
+    // Whoever holds the writer keeps the first call under way.
+    let writer = fixture.fence.database().begin().await.unwrap();
+    let mut first = Box::pin(fixture.call(Phase::Try, "b", 1));
+    assert!(futures::poll!(&mut first).is_pending());
+
+    let second = fixture
+        .call(Phase::Try, "c", 1)
+        .await
+        .unwrap_err()
+        .into_status("test");
+
+    assert_eq!(second.code(), Code::ResourceExhausted);
+    assert!(second.get_details_retry_info().is_some());
+    writer.rollback().await.unwrap();
+    first.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_doesnt_break_off_the_work() {
+    let fixture = Fixture::new().await;
+    let writer = fixture.fence.database().begin().await.unwrap();
+    let mut call = Box::pin(fixture.call(Phase::Try, "b", AMOUNT));
+    assert!(futures::poll!(&mut call).is_pending());
+    drop(call);
+    writer.rollback().await.unwrap();
+
+    fixture.fence.stop().wait().await;
+
+    assert_eq!(fixture.state("b").await, Some(FenceState::Tried));
+    let after = fixture.call(Phase::Confirm, "b", AMOUNT).await.unwrap_err();
+    assert_eq!(after.reason(), "STOPPING");
+}
+
+#[tokio::test]
+async fn an_abort_rolls_back_what_wasnt_committed() {
+    let fixture = Fixture::new().await;
+    let writer = fixture.fence.database().begin().await.unwrap();
+    let mut call = Box::pin(fixture.call(Phase::Try, "b", AMOUNT));
+    assert!(futures::poll!(&mut call).is_pending());
+
+    fixture.fence.stop().abort();
+
+    assert_eq!(call.await.unwrap_err().code(), Code::Unavailable);
+    writer.rollback().await.unwrap();
+    assert_eq!(fixture.state("b").await, None);
+    assert_eq!(fixture.balance().await, (100, 0, 0));
+}
+
+#[tokio::test]
+async fn cleaning_takes_old_ended_rows_and_never_a_tried_one() {
+    let retention = Duration::from_secs(1000);
+    let fixture = Fixture::with(FenceOptions {
+        retention,
+        ..FenceOptions::default()
+    })
+    .await;
+    for branch in 0..450 {
+        fixture
+            .given(Some(FenceState::Cancelled), &format!("c{branch}"), 0)
+            .await;
+    }
+    fixture.given(Some(FenceState::Tried), "t", 1).await;
+    fixture.given(Some(FenceState::Confirmed), "d", 1).await;
+    let cleaner = crate::Cleaner::new(fixture.fence.clone());
+    let now = now_micros();
+
+    assert_eq!(cleaner.round(now + micros(retention) / 2).await.unwrap(), 0);
+    assert_eq!(
+        cleaner.round(now + micros(retention) * 2).await.unwrap(),
+        451
+    );
+
+    let mut reader = fixture.fence.database().reader().acquire().await.unwrap();
+    assert_eq!(queries::count_fence_rows(&mut reader).await.unwrap(), 1);
+    assert_eq!(fixture.state("t").await, Some(FenceState::Tried));
+}
+
+/// What a branch should be after a walk, kept beside the fence in the plainest way.
+#[derive(Clone, Copy, Default)]
+struct Model {
+    state: Option<FenceState>,
+}
+
+impl Model {
+    fn step(&mut self, phase: Phase, wallet: &mut (i64, i64, i64)) -> &'static str {
+        use FenceState::{Cancelled, Confirmed, Tried};
+        match (phase, self.state) {
+            (Phase::Try, None) if wallet.0 < AMOUNT => return "NOT_ENOUGH",
+            (Phase::Try, None) => {
+                self.state = Some(Tried);
+                (wallet.0, wallet.1) = (wallet.0 - AMOUNT, wallet.1 + AMOUNT);
+            }
+            (Phase::Try, Some(Cancelled)) => return "CANCELLED_BEFORE_TRY",
+            (Phase::Confirm, None) => return "NEVER_TRIED",
+            (Phase::Confirm, Some(Tried)) => {
+                self.state = Some(Confirmed);
+                (wallet.1, wallet.2) = (wallet.1 - AMOUNT, wallet.2 + AMOUNT);
+            }
+            (Phase::Confirm, Some(Cancelled)) => return "ALREADY_CANCELLED",
+            (Phase::Cancel, None) => self.state = Some(Cancelled),
+            (Phase::Cancel, Some(Tried)) => {
+                self.state = Some(Cancelled);
+                (wallet.0, wallet.1) = (wallet.0 + AMOUNT, wallet.1 - AMOUNT);
+            }
+            (Phase::Cancel, Some(Confirmed)) => return "ALREADY_CONFIRMED",
+            _ => {}
+        }
+        "OK"
+    }
+}
+
+/// The seed of a random test: `TERCET_TEST_SEED`, else a new one. Printed, so that a failure can be run again.
+fn seed() -> u64 {
+    let seed = std::env::var("TERCET_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(rand::random);
+    println!("TERCET_TEST_SEED={seed}");
+    seed
+}
+
+#[tokio::test]
+async fn any_order_of_calls_with_failures_in_between_keeps_the_sums() {
+    let mut random = StdRng::seed_from_u64(seed());
+    let fixture = Fixture::new().await;
+    let mut models = [Model::default(); 6];
+    let mut wallet = (100, 0, 0);
+    for step in 0..400 {
+        let branch = random.random_range(0..models.len());
+        let phase = [Phase::Try, Phase::Confirm, Phase::Cancel][random.random_range(0..3)];
+        let name = format!("b{branch}");
+        if random.random_bool(0.2) {
+            fixture.spend.0.fail_next(1);
+            let answer = fixture.call(phase, &name, AMOUNT).await;
+            let failed = matches!(answer, Err(ActionError::Internal(_)));
+            fixture.spend.0.fail_next(0);
+            if failed {
+                assert_eq!(
+                    fixture.balance().await,
+                    wallet,
+                    "step {step}: {phase} of {name} failed"
+                );
+                continue;
+            }
+            // Nothing ran, so nothing could fail: it counts as any other step.
+            let expected = models[branch].step(phase, &mut wallet);
+            assert_eq!(word(&answer), expected, "step {step}: {phase} of {name}");
+        } else {
+            let expected = models[branch].step(phase, &mut wallet);
+            let answer = fixture.call(phase, &name, AMOUNT).await;
+            assert_eq!(word(&answer), expected, "step {step}: {phase} of {name}");
+        }
+        assert_eq!(
+            fixture.balance().await,
+            wallet,
+            "step {step}: {phase} of {name}"
+        );
+        assert_eq!(wallet.0 + wallet.1 + wallet.2, 100);
+        // Ended branches become new ones now and then, so that the walk doesn't come to rest.
+        if random.random_bool(0.1) && matches!(models[branch].state, Some(FenceState::Cancelled)) {
+            let mut writer = fixture.fence.database().writer().acquire().await.unwrap();
+            <Spend as crate::Action>::Db::delete(&mut writer, &key(&name), i64::MAX)
+                .await
+                .unwrap();
+            models[branch] = Model::default();
+        }
+    }
+}
