@@ -54,6 +54,7 @@ impl Drain {
                 };
                 if drain.is_draining() {
                     tracing::warn!(signal = name, "second signal, leaving at once");
+                    #[allow(clippy::disallowed_methods, reason = "the documented second signal")]
                     std::process::exit(130);
                 }
                 tracing::info!(signal = name, "draining");

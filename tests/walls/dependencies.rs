@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tercet-service", &[]),
     ("tercet-checker", &[]),
     ("xtask", &[]),
+    ("tercet-simulator", &["tercet-checker", "tercet-core", "tercet-log"]),
     (
         "tercet-log",
         &["tercet-core", "tercet-database", "tercet-proto"],
@@ -66,6 +67,7 @@ const EVERYTHING: &[&str] = &[
     "tercet-participant",
     "tercet-proto",
     "tercet-service",
+    "tercet-simulator",
 ];
 
 /// Who may see sqlx. The root package only for the demo's sums, which `sql` holds.

@@ -1,3 +1,5 @@
+//! Layering of file and environment, and the one clear line for what is wrong in either.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};

@@ -1,3 +1,5 @@
+//! The life of a server over real sockets: ready line, health, reflection, deadlines, drain.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::{
