@@ -102,7 +102,7 @@ mod tests {
     fn reads_the_units_of_the_grpc_specification() {
         assert_eq!(read("3S"), Some(Duration::from_secs(3)));
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(read("99999999H"), Some(Duration::from_hours(99999999)));
+        assert_eq!(read("99999999H"), Some(Duration::from_hours(99_999_999)));
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Server {
             .add_routes(routes.routes())
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
 
-        let router = http::router(services.readiness.clone(), services.http);
-        let http = axum::serve(KillableListener::new(bound.http, kill.clone()), router)
+        let pages = http::router(services.readiness.clone(), services.http);
+        let http = axum::serve(KillableListener::new(bound.http, kill.clone()), pages)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
 
         Ok(Self {

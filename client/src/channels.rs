@@ -1,0 +1,174 @@
+//! The connections to the coordinators.
+//!
+//! One lazy channel for each endpoint. Calls go to the current one; a failure moves on to the next. A
+//! balancer over all of them would fail its share of calls for as long as one endpoint is dead.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use tonic::transport::{Channel, Endpoint};
+
+use crate::Error;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a peer with calls under way is asked whether it is there. Idle connections are never pinged:
+/// stock gRPC servers close those that do so more often than every 5 minutes.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_mins(1);
+/// How long the answer to that may take.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Lazy connections, one of which is current.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    endpoints: Vec<(Endpoint, Channel)>,
+    current: AtomicUsize,
+}
+
+/// Remembers which endpoint an attempt used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used(usize);
+
+impl Channels {
+    pub(crate) fn lazy<E: AsRef<str>>(
+        endpoints: impl IntoIterator<Item = E>,
+    ) -> Result<Self, Error> {
+        let endpoints = endpoints
+            .into_iter()
+            .map(|endpoint| parse(endpoint.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(Error::NoEndpoint);
+        }
+        Ok(Self {
+            endpoints: endpoints
+                .into_iter()
+                .map(|endpoint| {
+                    let channel = endpoint.connect_lazy();
+                    (endpoint, channel)
+                })
+                .collect(),
+            current: AtomicUsize::new(0),
+        })
+    }
+
+    /// Makes one connection, on the first endpoint that lets it.
+    pub(crate) async fn connect(&self) -> Result<(), Error> {
+        let mut last = None;
+        for (index, (endpoint, _)) in self.endpoints.iter().enumerate() {
+            match endpoint.connect().await {
+                Ok(_) => {
+                    self.current.store(index, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        let message = last.map_or_else(String::new, |error| chain(&error));
+        Err(Error::Unreachable {
+            attempts: u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX),
+            source: Box::new(tonic::Status::unavailable(message)),
+        })
+    }
+
+    pub(crate) fn current(&self) -> (Used, Channel) {
+        let index = self.current.load(Ordering::Relaxed) % self.endpoints.len();
+        (Used(index), self.endpoints[index].1.clone())
+    }
+
+    /// Moves on from a failed endpoint, unless somebody else has done so in the meantime.
+    pub(crate) fn leave(&self, used: Used) {
+        let next = (used.0 + 1) % self.endpoints.len();
+        // Losing the race is fine: the endpoint was left, which is all that is wanted.
+        let _ = self
+            .current
+            .compare_exchange(used.0, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+}
+
+fn parse(text: &str) -> Result<Endpoint, Error> {
+    let problem = |problem: &str| Error::InvalidEndpoint {
+        endpoint: text.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let url = match text.split_once("://") {
+        None => format!("http://{text}"),
+        Some(("http", _)) => text.to_owned(),
+        Some(("https", _)) => return Err(problem("TLS is not available in this version")),
+        Some(_) => return Err(problem("expected http://HOST:PORT or HOST:PORT")),
+    };
+    let uri: http::Uri = url
+        .parse()
+        .map_err(|_| problem("expected http://HOST:PORT or HOST:PORT"))?;
+    if uri.host().is_none_or(str::is_empty) || uri.port_u16().is_none() {
+        return Err(problem("expected http://HOST:PORT or HOST:PORT"));
+    }
+    let endpoint = Endpoint::from(uri)
+        .user_agent(concat!("tercet-client/", env!("CARGO_PKG_VERSION")))
+        .map_err(|error| problem(&error.to_string()))?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(false))
+}
+
+/// The innermost cause is the one that says `Connection refused`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn endpoints_are_urls_or_host_and_port() {
+        for good in [
+            "http://127.0.0.1:7400",
+            "127.0.0.1:7400",
+            "localhost:1",
+            "http://[::1]:1",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "localhost",
+            "http://",
+            "ftp://a:1",
+            "https://a:1",
+            "a b:1",
+            ":1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(matches!(
+            Channels::lazy(Vec::<String>::new()),
+            Err(Error::NoEndpoint)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_failed_endpoint_is_left_once() -> Result<(), Error> {
+        let channels = Channels::lazy(["a:1", "b:1", "c:1"])?;
+        let (first, _) = channels.current();
+        channels.leave(first);
+        // A second call that failed on the same endpoint doesn't skip the next one.
+        channels.leave(first);
+        assert_eq!(channels.current().0, Used(1));
+        Ok(())
+    }
+}
