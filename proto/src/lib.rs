@@ -18,6 +18,7 @@ macro_rules! package {
             unused_qualifications,
             clippy::all,
             clippy::pedantic,
+            clippy::allow_attributes_without_reason,
             reason = "generated code"
         )]
         pub mod v1 {

@@ -61,7 +61,11 @@ fn the_contracts_rpcs_are_described() {
 #[test]
 fn every_import_is_part_of_the_descriptors() {
     let set = descriptors();
-    let names: Vec<&str> = set.file.iter().map(|file| file.name()).collect();
+    let names: Vec<&str> = set
+        .file
+        .iter()
+        .map(prost_types::FileDescriptorProto::name)
+        .collect();
     for file in &set.file {
         for import in &file.dependency {
             assert!(
@@ -81,7 +85,7 @@ fn every_verb_of_an_action_takes_the_same_request() {
                 .method
                 .iter()
                 .filter(|m| ["Try", "Confirm", "Cancel"].contains(&m.name()))
-                .map(|m| m.input_type())
+                .map(prost_types::MethodDescriptorProto::input_type)
                 .collect();
             requests.dedup();
             assert!(requests.len() <= 1, "{}: {requests:?}", service.name());

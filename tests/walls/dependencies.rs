@@ -14,7 +14,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tercet-service", &[]),
     ("tercet-checker", &[]),
     ("xtask", &[]),
-    ("tercet-simulator", &["tercet-checker", "tercet-core", "tercet-log"]),
+    (
+        "tercet-simulator",
+        &["tercet-checker", "tercet-core", "tercet-log"],
+    ),
     (
         "tercet-log",
         &["tercet-core", "tercet-database", "tercet-proto"],

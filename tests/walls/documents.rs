@@ -117,3 +117,13 @@ fn paths_in_the_architecture_exist() {
     let faults = missing_paths(&architecture[0], &repository);
     holds("a path named in ARCHITECTURE.md exists", &faults);
 }
+
+#[test]
+fn the_readme_names_the_command_that_ci_runs() {
+    let command = "cargo xtask check";
+    for name in ["README.md", "CONTRIBUTING.md", ".ci/run"] {
+        let text = std::fs::read_to_string(root().join(name)).unwrap_or_default();
+        let named = text.lines().any(|line| line.trim().starts_with(command));
+        assert!(named, "{name} has no line `{command}`");
+    }
+}

@@ -39,17 +39,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
             None => Ok(Request::Baseline),
             Some(extra) => bail!("baseline takes no argument, got {extra:?}"),
         },
-        Some("check") => stages(arguments).map(Request::Check),
+        Some("check") => stages(arguments),
         Some(other) => bail!("unknown command {other:?}\n{}", help()),
     }
 }
 
-/// The stages named by `--only`, or all.
-fn stages(mut arguments: impl Iterator<Item = String>) -> Result<Vec<Stage>> {
+/// A check of the stages named by `--only`, or of all.
+fn stages(mut arguments: impl Iterator<Item = String>) -> Result<Request> {
     let mut chosen = Vec::new();
     while let Some(argument) = arguments.next() {
         if argument == "--help" {
-            bail!("{}", help());
+            return Ok(Request::Help);
         }
         if argument != "--only" {
             bail!("unknown argument {argument:?}\n{}", help());
@@ -64,10 +64,9 @@ fn stages(mut arguments: impl Iterator<Item = String>) -> Result<Vec<Stage>> {
             chosen.push(stage);
         }
     }
-    Ok(Stage::ALL
-        .into_iter()
-        .filter(|stage| chosen.is_empty() || chosen.contains(stage))
-        .collect())
+    let mut stages = Stage::ALL.to_vec();
+    stages.retain(|stage| chosen.is_empty() || chosen.contains(stage));
+    Ok(Request::Check(stages))
 }
 
 #[cfg(test)]
