@@ -1,0 +1,93 @@
+//! One `tercet` process.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::patiently;
+
+/// The binary under test.
+pub(crate) const TERCET: &str = env!("CARGO_BIN_EXE_tercet");
+
+/// A server process that is up.
+pub(crate) struct Server {
+    child: Child,
+    /// The rest of its standard output.
+    stdout: Lines<BufReader<ChildStdout>>,
+    stderr: PathBuf,
+    /// `HOST:PORT` of its gRPC side.
+    pub(crate) grpc: String,
+    /// `HOST:PORT` of its HTTP side.
+    pub(crate) http: String,
+}
+
+fn command(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(TERCET);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TERCET_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(arguments: &[&str], folder: &Path) -> Output {
+    let output = command(arguments, folder).output();
+    patiently(&format!("tercet {}", arguments.join(" ")), output).await.unwrap()
+}
+
+impl Server {
+    /// Starts a server and waits for its `ready` line.
+    pub(crate) async fn start(arguments: &[&str], folder: &Path) -> Self {
+        let name = arguments.first().copied().unwrap_or("tercet");
+        let stderr = folder.join(format!("{name}.stderr"));
+        let log = File::options().create(true).append(true).open(&stderr).unwrap();
+        let mut child = command(arguments, folder).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = patiently(&format!("{name} to be ready"), stdout.next_line()).await.unwrap();
+        let Some(line) = line else {
+            let said = std::fs::read_to_string(&stderr).unwrap_or_default();
+            panic!("{name} ended before it was ready:\n{said}");
+        };
+        let words: Vec<&str> = line.split(' ').collect();
+        let ["ready", grpc, http] = words[..] else { panic!("not a ready line: {line:?}") };
+        let grpc = grpc.strip_prefix("grpc=").unwrap().to_owned();
+        let http = http.strip_prefix("http=").unwrap().to_owned();
+        Self { child, stdout, stderr, grpc, http }
+    }
+
+    /// `kill -9`, and waits until the process is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// `SIGTERM`.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().expect("a running process").to_string();
+        let status = std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end; the rest of its standard output comes along.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, Vec<String>) {
+        let status = patiently("a process to end", self.child.wait()).await.unwrap();
+        let mut rest = Vec::new();
+        while let Some(line) = self.stdout.next_line().await.unwrap() {
+            rest.push(line);
+        }
+        (status, rest)
+    }
+
+    /// What it wrote to standard error so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+
+    /// The URL of its gRPC side.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+}
