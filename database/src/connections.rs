@@ -15,14 +15,22 @@ pub struct Connections<DB: Database> {
 
 impl<DB: Database> Clone for Connections<DB> {
     fn clone(&self) -> Self {
-        Self { writer: self.writer.clone(), reader: self.reader.clone(), begin: self.begin }
+        Self {
+            writer: self.writer.clone(),
+            reader: self.reader.clone(),
+            begin: self.begin,
+        }
     }
 }
 
 impl<DB: Database> Connections<DB> {
     /// `begin` is the statement that starts an SQL transaction which is going to write.
     pub(crate) const fn new(writer: Pool<DB>, reader: Pool<DB>, begin: &'static str) -> Self {
-        Self { writer, reader, begin }
+        Self {
+            writer,
+            reader,
+            begin,
+        }
     }
 
     /// Connections that may write. Statements outside of [`Connections::begin`] commit by themselves.

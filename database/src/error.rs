@@ -34,7 +34,10 @@ pub enum ErrorClass {
 impl ErrorClass {
     /// Whether the same work may succeed when it is done again, whole, from its first statement.
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::ConnectionLost | Self::PoolTimedOut | Self::DiskFull)
+        matches!(
+            self,
+            Self::Busy | Self::ConnectionLost | Self::PoolTimedOut | Self::DiskFull
+        )
     }
 
     /// Whether the failed statement certainly changed nothing.

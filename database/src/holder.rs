@@ -24,14 +24,23 @@ pub struct Holder {
 impl Holder {
     /// This process, listening at `address`.
     pub fn this_process(address: impl Into<String>) -> Self {
-        Self { pid: std::process::id(), address: address.into() }
+        Self {
+            pid: std::process::id(),
+            address: address.into(),
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let pid = lines.next()?.strip_prefix("pid ")?.parse().ok()?;
-        let address = lines.next().and_then(|line| line.strip_prefix("address ")).unwrap_or_default();
-        Some(Self { pid, address: address.to_owned() })
+        let address = lines
+            .next()
+            .and_then(|line| line.strip_prefix("address "))
+            .unwrap_or_default();
+        Some(Self {
+            pid,
+            address: address.to_owned(),
+        })
     }
 }
 
@@ -88,11 +97,16 @@ impl HolderLock {
     /// [`HolderError::Held`] names the process that has it.
     pub fn acquire(database: &Path, holder: &Holder) -> Result<Self, HolderError> {
         // Two names for one file (a symbolic link) must lead to one lock.
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+        let database = database
+            .canonicalize()
+            .unwrap_or_else(|_| database.to_owned());
         let mut path = database.clone().into_os_string();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let io_error = |source| HolderError::Io { path: path.clone(), source };
+        let io_error = |source| HolderError::Io {
+            path: path.clone(),
+            source,
+        };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -103,7 +117,10 @@ impl HolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(HolderError::Held { path: database, holder: read(&mut file) });
+                return Err(HolderError::Held {
+                    path: database,
+                    holder: read(&mut file),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
@@ -118,13 +135,20 @@ impl HolderLock {
     ///
     /// [`HolderError::Io`] when the lock file can't be written.
     pub fn describe(&mut self, holder: &Holder) -> Result<(), HolderError> {
-        let text = format!("pid {}\naddress {}\n", holder.pid, holder.address.replace(['\n', '\r'], " "));
+        let text = format!(
+            "pid {}\naddress {}\n",
+            holder.pid,
+            holder.address.replace(['\n', '\r'], " ")
+        );
         let written = self
             .file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
             .and_then(|_| self.file.write_all(text.as_bytes()));
-        written.map_err(|source| HolderError::Io { path: self.path.clone(), source })
+        written.map_err(|source| HolderError::Io {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// The lock file.
@@ -149,13 +173,19 @@ mod tests {
     fn the_second_one_is_told_who_was_first() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("a.db");
-        let first = Holder { pid: 4_711, address: "http://127.0.0.1:7400".to_owned() };
+        let first = Holder {
+            pid: 4_711,
+            address: "http://127.0.0.1:7400".to_owned(),
+        };
         let lock = HolderLock::acquire(&database, &first).unwrap();
 
         let error = HolderLock::acquire(&database, &Holder::this_process("")).unwrap_err();
 
         let line = error.to_string();
-        assert!(line.ends_with("a.db is held by process 4711 at http://127.0.0.1:7400"), "{line}");
+        assert!(
+            line.ends_with("a.db is held by process 4711 at http://127.0.0.1:7400"),
+            "{line}"
+        );
         assert!(error.is_retryable());
         drop(lock);
         HolderLock::acquire(&database, &Holder::this_process("")).unwrap();
@@ -165,12 +195,29 @@ mod tests {
     fn a_new_address_takes_the_place_of_a_longer_one() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("a.db");
-        let mut lock = HolderLock::acquire(&database, &Holder { pid: 1, address: "http://a-long-name:7400".into() }).unwrap();
-        lock.describe(&Holder { pid: 1, address: "http://b:1".into() }).unwrap();
+        let mut lock = HolderLock::acquire(
+            &database,
+            &Holder {
+                pid: 1,
+                address: "http://a-long-name:7400".into(),
+            },
+        )
+        .unwrap();
+        lock.describe(&Holder {
+            pid: 1,
+            address: "http://b:1".into(),
+        })
+        .unwrap();
 
         match HolderLock::acquire(&database, &Holder::this_process("")).unwrap_err() {
             HolderError::Held { holder, .. } => {
-                assert_eq!(holder, Some(Holder { pid: 1, address: "http://b:1".into() }));
+                assert_eq!(
+                    holder,
+                    Some(Holder {
+                        pid: 1,
+                        address: "http://b:1".into()
+                    })
+                );
             }
             other @ HolderError::Io { .. } => panic!("{other}"),
         }
@@ -196,7 +243,9 @@ mod tests {
     fn a_folder_that_is_none_is_one_clear_line() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "").unwrap();
-        let error = HolderLock::acquire(&folder.path().join("file/a.db"), &Holder::this_process("")).unwrap_err();
+        let error =
+            HolderLock::acquire(&folder.path().join("file/a.db"), &Holder::this_process(""))
+                .unwrap_err();
         assert!(error.to_string().starts_with("can't lock "), "{error}");
     }
 }

@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS schema_version (
 pub(crate) const SCHEMA_VERSION_EXISTS: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'";
 
-pub(crate) const READ_SCHEMA_VERSION: &str = "SELECT name, version, readable_from FROM schema_version WHERE id = 1";
+pub(crate) const READ_SCHEMA_VERSION: &str =
+    "SELECT name, version, readable_from FROM schema_version WHERE id = 1";
 
 pub(crate) const DELETE_SCHEMA_VERSION: &str = "DELETE FROM schema_version";
 

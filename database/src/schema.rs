@@ -58,7 +58,9 @@ pub enum SchemaError {
         own: i64,
     },
     /// They are older than this program.
-    #[error("the {name} database has schema version {found}, this program needs {own}: run `tercet migrate` first")]
+    #[error(
+        "the {name} database has schema version {found}, this program needs {own}: run `tercet migrate` first"
+    )]
     TooOld {
         /// Whose tables.
         name: &'static str,
@@ -97,9 +99,11 @@ impl SchemaError {
     /// Whether waiting and trying again may help.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Database { source, .. } | Self::Migrate { source: MigrateError::Execute(source), .. } => {
-                classify(source).is_retryable()
-            }
+            Self::Database { source, .. }
+            | Self::Migrate {
+                source: MigrateError::Execute(source),
+                ..
+            } => classify(source).is_retryable(),
             _ => false,
         }
     }
@@ -116,7 +120,11 @@ impl SchemaError {
 impl Schema {
     /// The version that this program was built for.
     pub fn version(&self) -> i64 {
-        self.migrator.iter().map(|migration| migration.version).max().unwrap_or(0)
+        self.migrator
+            .iter()
+            .map(|migration| migration.version)
+            .max()
+            .unwrap_or(0)
     }
 
     /// How the tables of `database` relate to this program. Changes nothing.
@@ -125,7 +133,11 @@ impl Schema {
     ///
     /// [`SchemaError::TooNew`] and [`SchemaError::Foreign`] for tables that this program must not touch.
     pub async fn check(&self, database: &Database) -> Result<SchemaState, SchemaError> {
-        let mut connection = database.reader().acquire().await.map_err(|source| self.database_error(source))?;
+        let mut connection = database
+            .reader()
+            .acquire()
+            .await
+            .map_err(|source| self.database_error(source))?;
         self.state(&mut connection).await
     }
 
@@ -135,12 +147,23 @@ impl Schema {
     ///
     /// As [`Schema::check`]; besides, whatever a migration does wrong. The schema is then as it was.
     pub async fn migrate(&self, database: &Database) -> Result<SchemaState, SchemaError> {
-        let mut transaction = database.begin().await.map_err(|source| self.database_error(source))?;
+        let mut transaction = database
+            .begin()
+            .await
+            .map_err(|source| self.database_error(source))?;
         let before = self.state(&mut transaction).await?;
         if matches!(before, SchemaState::Empty | SchemaState::Older { .. }) {
             self.upgrade(&mut transaction).await?;
-            transaction.commit().await.map_err(|source| self.database_error(source))?;
-            tracing::info!(schema = self.name, version = self.version(), ?before, "database schema migrated");
+            transaction
+                .commit()
+                .await
+                .map_err(|source| self.database_error(source))?;
+            tracing::info!(
+                schema = self.name,
+                version = self.version(),
+                ?before,
+                "database schema migrated"
+            );
         }
         Ok(before)
     }
@@ -153,14 +176,19 @@ impl Schema {
     pub async fn ensure(&self, database: &Database) -> Result<(), SchemaError> {
         match self.check(database).await? {
             SchemaState::Empty => self.migrate(database).await.map(|_| ()),
-            SchemaState::Older { found } => {
-                Err(SchemaError::TooOld { name: self.name, found, own: self.version() })
-            }
+            SchemaState::Older { found } => Err(SchemaError::TooOld {
+                name: self.name,
+                found,
+                own: self.version(),
+            }),
             SchemaState::Current | SchemaState::NewerReadable { .. } => Ok(()),
         }
     }
 
-    async fn state(&self, connection: &mut <Db as sqlx::Database>::Connection) -> Result<SchemaState, SchemaError> {
+    async fn state(
+        &self,
+        connection: &mut <Db as sqlx::Database>::Connection,
+    ) -> Result<SchemaState, SchemaError> {
         let exists: i64 = sqlx::query_scalar(queries::SCHEMA_VERSION_EXISTS)
             .fetch_one(&mut *connection)
             .await
@@ -172,31 +200,58 @@ impl Schema {
             .fetch_optional(&mut *connection)
             .await
             .map_err(|source| self.database_error(source))?;
-        row.map_or(Ok(SchemaState::Empty), |(name, found, readable_from)| self.compare(name, found, readable_from))
+        row.map_or(Ok(SchemaState::Empty), |(name, found, readable_from)| {
+            self.compare(name, found, readable_from)
+        })
     }
 
-    fn compare(&self, found_name: String, found: i64, readable_from: i64) -> Result<SchemaState, SchemaError> {
+    fn compare(
+        &self,
+        found_name: String,
+        found: i64,
+        readable_from: i64,
+    ) -> Result<SchemaState, SchemaError> {
         let (name, own) = (self.name, self.version());
         if found_name != name {
-            return Err(SchemaError::Foreign { name, found: found_name });
+            return Err(SchemaError::Foreign {
+                name,
+                found: found_name,
+            });
         }
         match found.cmp(&own) {
             core::cmp::Ordering::Less => Ok(SchemaState::Older { found }),
             core::cmp::Ordering::Equal => Ok(SchemaState::Current),
-            core::cmp::Ordering::Greater if own >= readable_from => Ok(SchemaState::NewerReadable { found }),
-            core::cmp::Ordering::Greater => Err(SchemaError::TooNew { name, found, readable_from, own }),
+            core::cmp::Ordering::Greater if own >= readable_from => {
+                Ok(SchemaState::NewerReadable { found })
+            }
+            core::cmp::Ordering::Greater => Err(SchemaError::TooNew {
+                name,
+                found,
+                readable_from,
+                own,
+            }),
         }
     }
 
     /// Runs inside the caller's SQL transaction: each migration becomes a savepoint of it.
-    async fn upgrade(&self, connection: &mut <Db as sqlx::Database>::Connection) -> Result<(), SchemaError> {
+    async fn upgrade(
+        &self,
+        connection: &mut <Db as sqlx::Database>::Connection,
+    ) -> Result<(), SchemaError> {
         self.migrator
             .run_direct(None, &mut *connection, false)
             .await
-            .map_err(|source| SchemaError::Migrate { name: self.name, source })?;
+            .map_err(|source| SchemaError::Migrate {
+                name: self.name,
+                source,
+            })?;
         let written = async {
-            sqlx::query(queries::CREATE_SCHEMA_VERSION).execute(&mut *connection).await?;
-            sqlx::query(queries::DELETE_SCHEMA_VERSION).execute(&mut *connection).await?;
+            sqlx::query(queries::CREATE_SCHEMA_VERSION)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query(queries::DELETE_SCHEMA_VERSION)
+                .execute(&mut *connection)
+                .await?;
             sqlx::query(queries::INSERT_SCHEMA_VERSION)
                 .bind(self.name)
                 .bind(self.version())
@@ -204,10 +259,16 @@ impl Schema {
                 .execute(&mut *connection)
                 .await
         };
-        written.await.map(|_| ()).map_err(|source| self.database_error(source))
+        written
+            .await
+            .map(|_| ())
+            .map_err(|source| self.database_error(source))
     }
 
     const fn database_error(&self, source: sqlx::Error) -> SchemaError {
-        SchemaError::Database { name: self.name, source }
+        SchemaError::Database {
+            name: self.name,
+            source,
+        }
     }
 }

@@ -27,7 +27,9 @@ pub enum UrlError {
         scheme: String,
     },
     /// A kind of database that is planned, but not built in this version.
-    #[error("{masked} names a MySQL or MariaDB database, which is not built yet; use sqlite:path/to/file.db")]
+    #[error(
+        "{masked} names a MySQL or MariaDB database, which is not built yet; use sqlite:path/to/file.db"
+    )]
     NotBuiltYet {
         /// The URL without its password.
         masked: String,
@@ -36,7 +38,9 @@ pub enum UrlError {
     #[error("the url names no file; use sqlite:path/to/file.db")]
     NoPath,
     /// An SQLite database in memory, or one with parameters.
-    #[error("the url must name a file and nothing else (found {found:?}): no memory database, no parameters")]
+    #[error(
+        "the url must name a file and nothing else (found {found:?}): no memory database, no parameters"
+    )]
     NotAFile {
         /// What stood in place of a file.
         found: String,
@@ -58,12 +62,16 @@ impl DatabaseUrl {
                     return Err(UrlError::NoPath);
                 }
                 if path.starts_with(":memory:") || path.contains('?') || path.contains('\0') {
-                    return Err(UrlError::NotAFile { found: path.to_owned() });
+                    return Err(UrlError::NotAFile {
+                        found: path.to_owned(),
+                    });
                 }
                 Ok(Self::Sqlite(PathBuf::from(path)))
             }
             "mysql" | "mariadb" => Err(UrlError::NotBuiltYet { masked: mask(text) }),
-            _ => Err(UrlError::UnknownScheme { scheme: scheme.to_owned() }),
+            _ => Err(UrlError::UnknownScheme {
+                scheme: scheme.to_owned(),
+            }),
         }
     }
 
@@ -103,14 +111,26 @@ pub fn mask(url: &str) -> String {
     let mut masked = match (front.find("://"), front.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => {
             let user_and_password = &front[scheme + 3..at];
-            let user = user_and_password.split_once(':').map_or(user_and_password, |(user, _)| user);
-            let secret = if user.len() < user_and_password.len() { format!(":{MASK}") } else { String::new() };
+            let user = user_and_password
+                .split_once(':')
+                .map_or(user_and_password, |(user, _)| user);
+            let secret = if user.len() < user_and_password.len() {
+                format!(":{MASK}")
+            } else {
+                String::new()
+            };
             format!("{}{user}{secret}{}", &front[..scheme + 3], &front[at..])
         }
         _ => front.to_owned(),
     };
-    for (position, parameter) in parameters.into_iter().flat_map(|all| all.split('&')).enumerate() {
-        let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
+    for (position, parameter) in parameters
+        .into_iter()
+        .flat_map(|all| all.split('&'))
+        .enumerate()
+    {
+        let name = parameter
+            .split_once('=')
+            .map_or(parameter, |(name, _)| name);
         masked.push(if position == 0 { '?' } else { '&' });
         masked.push_str(name);
         masked.push('=');
@@ -145,14 +165,26 @@ mod tests {
         assert_eq!(DatabaseUrl::parse("data/a.db"), Err(UrlError::NoScheme));
         assert_eq!(DatabaseUrl::parse("sqlite:"), Err(UrlError::NoPath));
         assert_eq!(DatabaseUrl::parse("sqlite://"), Err(UrlError::NoPath));
-        assert!(matches!(DatabaseUrl::parse("sqlite::memory:"), Err(UrlError::NotAFile { .. })));
-        assert!(matches!(DatabaseUrl::parse("sqlite:a.db?mode=ro"), Err(UrlError::NotAFile { .. })));
-        assert!(matches!(DatabaseUrl::parse("postgres://h/d"), Err(UrlError::UnknownScheme { .. })));
+        assert!(matches!(
+            DatabaseUrl::parse("sqlite::memory:"),
+            Err(UrlError::NotAFile { .. })
+        ));
+        assert!(matches!(
+            DatabaseUrl::parse("sqlite:a.db?mode=ro"),
+            Err(UrlError::NotAFile { .. })
+        ));
+        assert!(matches!(
+            DatabaseUrl::parse("postgres://h/d"),
+            Err(UrlError::UnknownScheme { .. })
+        ));
     }
 
     #[test]
     fn mysql_is_refused_without_showing_its_password() {
-        for text in ["mysql://tercet:hunter2@db:3306/tercet", "mariadb://tercet:hunter2@db/tercet"] {
+        for text in [
+            "mysql://tercet:hunter2@db:3306/tercet",
+            "mariadb://tercet:hunter2@db/tercet",
+        ] {
             let line = DatabaseUrl::parse(text).unwrap_err().to_string();
             assert!(line.contains("not built yet"), "{line}");
             assert!(!line.contains("hunter2"), "{line}");

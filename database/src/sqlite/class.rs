@@ -25,13 +25,19 @@ pub(crate) fn class(error: &dyn DatabaseError) -> Option<ErrorClass> {
 }
 
 fn code(error: &dyn DatabaseError) -> Option<i32> {
-    error.try_downcast_ref::<SqliteError>()?.code()?.parse().ok()
+    error
+        .try_downcast_ref::<SqliteError>()?
+        .code()?
+        .parse()
+        .ok()
 }
 
 /// The class of an extended result code; its low byte is the primary code.
 fn class_of_code(code: i32) -> ErrorClass {
     match code {
-        CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE | CONSTRAINT_ROWID => ErrorClass::UniqueViolation,
+        CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE | CONSTRAINT_ROWID => {
+            ErrorClass::UniqueViolation
+        }
         _ => match code & 0xff {
             CONSTRAINT => ErrorClass::Constraint,
             BUSY | LOCKED => ErrorClass::Busy,
@@ -45,7 +51,10 @@ fn class_of_code(code: i32) -> ErrorClass {
 }
 
 fn has_primary_code(error: &sqlx::Error, primary: &[i32]) -> bool {
-    error.as_database_error().and_then(code).is_some_and(|code| primary.contains(&(code & 0xff)))
+    error
+        .as_database_error()
+        .and_then(code)
+        .is_some_and(|code| primary.contains(&(code & 0xff)))
 }
 
 pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
@@ -64,11 +73,11 @@ mod tests {
     fn extended_codes_keep_the_class_of_their_primary_code() {
         for (code, class) in [
             (5, ErrorClass::Busy),
-            (261, ErrorClass::Busy),   // BUSY_RECOVERY
-            (517, ErrorClass::Busy),   // BUSY_SNAPSHOT
+            (261, ErrorClass::Busy),      // BUSY_RECOVERY
+            (517, ErrorClass::Busy),      // BUSY_SNAPSHOT
             (1032, ErrorClass::ReadOnly), // READONLY_DBMOVED
-            (778, ErrorClass::Io),     // IOERR_WRITE
-            (1034, ErrorClass::Io),    // IOERR_FSYNC
+            (778, ErrorClass::Io),        // IOERR_WRITE
+            (1034, ErrorClass::Io),       // IOERR_FSYNC
             (13, ErrorClass::DiskFull),
             (18, ErrorClass::TooLarge),
             (275, ErrorClass::Constraint),  // CONSTRAINT_CHECK

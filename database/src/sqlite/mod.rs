@@ -7,8 +7,8 @@ mod tests;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 pub(crate) use class::class;
 
@@ -42,7 +42,11 @@ pub struct Options {
 impl Options {
     /// The defaults for a file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, busy_timeout: BUSY_TIMEOUT }
+        Self {
+            path: path.into(),
+            readers: 4,
+            busy_timeout: BUSY_TIMEOUT,
+        }
     }
 
     fn connection(&self) -> SqliteConnectOptions {
@@ -73,6 +77,12 @@ pub async fn connect(options: &Options) -> Result<Database, OpenError> {
         .test_before_acquire(false)
         .max_lifetime(None)
         .idle_timeout(None)
+        // SQLite undoes a transaction by itself after some errors (disk full, IO); the driver doesn't notice, and would
+        // refuse every later BEGIN on that connection. Such a connection is closed, and another one takes its place.
+        .before_acquire(|connection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        })
         .connect_with(options.connection())
         .await
         .map_err(|source| open_error(path, source))?;
@@ -104,10 +114,16 @@ async fn check_writable(database: &Database) -> Result<(), sqlx::Error> {
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+    let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    else {
         return Ok(());
     };
-    std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })
+    std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 fn open_error(path: &Path, source: sqlx::Error) -> OpenError {
@@ -115,13 +131,21 @@ fn open_error(path: &Path, source: sqlx::Error) -> OpenError {
     match classify(&source) {
         ErrorClass::ReadOnly => OpenError::ReadOnly { path },
         _ if class::is_not_a_database(&source) => OpenError::NotADatabase { path, source },
-        _ if class::cannot_open(&source) && folder_is_read_only(&path) => OpenError::ReadOnly { path },
+        _ if class::cannot_open(&source) && folder_is_read_only(&path) => {
+            OpenError::ReadOnly { path }
+        }
         _ => OpenError::Open { path, source },
     }
 }
 
 /// SQLite says only "unable to open database file" when the folder can't be written.
 fn folder_is_read_only(path: &Path) -> bool {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    !path.exists() && folder.metadata().is_ok_and(|folder| folder.permissions().readonly())
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    !path.exists()
+        && folder
+            .metadata()
+            .is_ok_and(|folder| folder.permissions().readonly())
 }

@@ -1,0 +1,38 @@
+//! The transaction log: where decisions become durable.
+//!
+//! A log holds one row for each transaction. Every append is conditional on the version of the row that it changes and
+//! on the session that owns it, so no two processes ever write one transaction. Many appends become durable together
+//! (group commit), and each still has its own [`Verdict`].
+//!
+//! What must never happen here: an answer before the commit; an append whose outcome is unknown being taken for
+//! written or for failed; a length that SQL sees first; a queue without a bound.
+//!
+//! Where to go next:
+//!
+//! - [`Log`]: the handle that the coordinator appends and reads through.
+//! - [`Entry`] and [`Row`]: what is appended; `codec` turns transactions into rows and back.
+//! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] is the plainest.
+//! - [`faults::FaultyStore`]: a store that fails as it is told, for tests and simulations.
+
+mod codec;
+mod entry;
+pub mod faults;
+mod group;
+mod memory;
+pub mod sqlite;
+mod store;
+mod verdict;
+
+pub use codec::DecodeError;
+pub use entry::{
+    AUDIT_TEXT_BYTES_MAX, AuditRecord, BLOB_BYTES_MAX, Entry, LABEL_NAME_BYTES_MAX,
+    LABEL_VALUE_BYTES_MAX, LABELS_MAX, PARTICIPANTS_BYTES_MAX, Row, Write,
+};
+pub use group::{Failure, Log, LogMetrics, LogOptions};
+pub use memory::{MemoryDisk, MemoryStore};
+pub use store::{
+    AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, Lane, OpenPage, Page, PageToken,
+    PageTokenError, TransactionLog,
+};
+pub use tercet_core::Urgency;
+pub use verdict::{BatchError, Damaged, LogError, Session, SessionId, Stored, Verdict};

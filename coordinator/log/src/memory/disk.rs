@@ -1,0 +1,308 @@
+//! What a [`MemoryStore`](super::MemoryStore) leaves behind: rows, audit records and the present session.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tercet_core::{Gid, Timestamp, TransactionState};
+
+use crate::codec::{StoredRow, mode_code, state_code, state_of_code};
+use crate::entry::Row;
+use crate::{
+    AuditFilter, AuditRecord, Counts, Entry, Filter, Page, PageToken, SessionId, Stored, Verdict,
+    Write,
+};
+
+/// What outlives a [`MemoryStore`](super::MemoryStore), as a file outlives a process. Clones are the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDisk(pub(super) Arc<Mutex<Disk>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    rows: BTreeMap<String, MemoryRow>,
+    audit: Vec<AuditRecord>,
+    /// Sessions so far; the last one may write unless it is closed.
+    sessions: i64,
+    closed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct MemoryRow {
+    row: StoredRow,
+    attention_since: Option<Timestamp>,
+    parked: bool,
+    participants: String,
+    labels: Vec<(String, String)>,
+}
+
+/// Which constraint of the tables the entry's row breaks.
+pub(super) fn violation(entry: &Entry) -> Option<&'static str> {
+    let row = entry.row();
+    if row.state.is_ended() != row.ended_at.is_some() {
+        return Some("ended_at");
+    }
+    if row.state.decision().is_some() != row.decided_at.is_some() {
+        return Some("decided_at");
+    }
+    None
+}
+
+impl Disk {
+    pub(super) fn open_session(&mut self) -> SessionId {
+        self.sessions += 1;
+        self.closed = false;
+        for open in self
+            .rows
+            .values_mut()
+            .filter(|row| row.row.ended_at.is_none())
+        {
+            open.row.owner = self.sessions;
+        }
+        SessionId(self.sessions)
+    }
+
+    pub(super) fn close_session(&mut self, session: SessionId) {
+        self.closed |= session.0 == self.sessions;
+    }
+
+    pub(super) fn is_current(&self, session: SessionId) -> bool {
+        session.0 == self.sessions && !self.closed
+    }
+
+    pub(super) fn is_updatable(&self, gid: &Gid, expected: u64, owner: SessionId) -> bool {
+        self.rows.get(gid.as_str()).is_some_and(|found| {
+            u64::try_from(found.row.version) == Ok(expected) && found.row.owner == owner.0
+        })
+    }
+
+    pub(super) fn write(&mut self, entry: &Entry, owner: SessionId) -> Verdict {
+        if let Err(reason) = entry.check() {
+            return Verdict::Invalid(reason);
+        }
+        match &entry.write {
+            Write::Begin(row) => {
+                if let Some(found) = self.rows.get(entry.gid.as_str()) {
+                    return match Stored::try_from(found.row.clone()) {
+                        Ok(stored) => Verdict::Duplicate(Box::new(stored)),
+                        Err(error) => Verdict::Invalid(format!(
+                            "the stored transaction can't be read: {error}"
+                        )),
+                    };
+                }
+                self.rows.insert(
+                    entry.gid.as_str().to_owned(),
+                    MemoryRow::new(&entry.gid, owner, row),
+                );
+            }
+            Write::Update {
+                expected_version,
+                row,
+            } => {
+                if !self.is_updatable(&entry.gid, *expected_version, owner) {
+                    return Verdict::Stale;
+                }
+                if let Some(found) = self.rows.get_mut(entry.gid.as_str()) {
+                    found.update(row);
+                }
+            }
+        }
+        self.audit.extend(entry.audit.iter().cloned());
+        Verdict::Written
+    }
+
+    pub(super) fn row(&self, gid: &Gid) -> Option<StoredRow> {
+        self.rows.get(gid.as_str()).map(|found| found.row.clone())
+    }
+
+    pub(super) fn open_rows(
+        &self,
+        owner: SessionId,
+        after: Option<&Gid>,
+        limit: usize,
+    ) -> Vec<StoredRow> {
+        self.rows
+            .values()
+            .map(|found| &found.row)
+            .filter(|row| row.ended_at.is_none() && row.owner == owner.0)
+            .filter(|row| after.is_none_or(|after| row.gid.as_str() > after.as_str()))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn list(
+        &self,
+        filter: &Filter,
+        after: Option<&PageToken>,
+        limit: usize,
+    ) -> Vec<StoredRow> {
+        let mut found: Vec<&MemoryRow> = self
+            .rows
+            .values()
+            .filter(|row| row.matches(filter))
+            .collect();
+        found.sort_by(|one, other| {
+            (other.row.begun_at, &other.row.gid).cmp(&(one.row.begun_at, &one.row.gid))
+        });
+        found
+            .into_iter()
+            .map(|found| &found.row)
+            .filter(|row| {
+                after.is_none_or(|after| {
+                    (row.begun_at, row.gid.as_str()) < (after.at.as_micros(), after.key.as_str())
+                })
+            })
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<&PageToken>,
+        limit: usize,
+    ) -> Page<AuditRecord> {
+        let before = after.map_or(usize::MAX, |after| after.key.parse().unwrap_or(0));
+        let found: Vec<(usize, &AuditRecord)> = self
+            .audit
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(position, _)| *position < before)
+            .filter(|(_, record)| filter.gid.is_none() || record.gid == filter.gid)
+            .filter(|(_, record)| {
+                filter.participant.is_none() || record.participant == filter.participant
+            })
+            .take(limit)
+            .collect();
+        let next = found
+            .last()
+            .filter(|_| found.len() == limit)
+            .map(|(position, record)| PageToken {
+                at: record.at,
+                key: position.to_string(),
+            });
+        Page {
+            items: found
+                .into_iter()
+                .map(|(_, record)| record.clone())
+                .collect(),
+            damaged: Vec::new(),
+            next,
+        }
+    }
+
+    pub(super) fn append_audit(&mut self, record: &AuditRecord) {
+        self.audit.push(record.clone());
+    }
+
+    pub(super) fn purge(&mut self, ended_before: Timestamp, limit: usize) -> usize {
+        let mut ended: Vec<(i64, String)> = self
+            .rows
+            .values()
+            .filter_map(|found| Some((found.row.ended_at?, found.row.gid.clone())))
+            .filter(|(ended_at, _)| *ended_at < ended_before.as_micros())
+            .collect();
+        ended.sort_unstable();
+        ended.truncate(limit);
+        for (_, gid) in &ended {
+            self.rows.remove(gid);
+        }
+        ended.len()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for found in self
+            .rows
+            .values()
+            .filter(|found| found.row.ended_at.is_none())
+        {
+            match state_of_code(found.row.state) {
+                Some(TransactionState::Trying) => counts.trying += 1,
+                Some(TransactionState::Confirming) => counts.confirming += 1,
+                Some(TransactionState::Cancelling) => counts.cancelling += 1,
+                _ => {}
+            }
+            counts.attention += u64::from(found.attention_since.is_some());
+            counts.parked += u64::from(found.parked);
+            let begun_at = Timestamp::from_micros(found.row.begun_at);
+            counts.oldest_begun_at = Some(
+                counts
+                    .oldest_begun_at
+                    .map_or(begun_at, |oldest: Timestamp| oldest.min(begun_at)),
+            );
+        }
+        counts
+    }
+}
+
+impl MemoryRow {
+    fn new(gid: &Gid, owner: SessionId, row: &Row) -> Self {
+        let stored = StoredRow {
+            gid: gid.as_str().to_owned(),
+            version: 0,
+            owner: owner.0,
+            state: 0,
+            mode: mode_code(row.mode),
+            content_hash: row.content.0.to_vec(),
+            begun_at: row.begun_at.as_micros(),
+            try_deadline: 0,
+            decided_at: None,
+            ended_at: None,
+            definition: Vec::new(),
+            progress: Vec::new(),
+        };
+        let labels = row
+            .definition
+            .as_ref()
+            .map(|definition| definition.labels.clone())
+            .unwrap_or_default();
+        let mut new = Self {
+            row: stored,
+            attention_since: None,
+            parked: false,
+            participants: String::new(),
+            labels,
+        };
+        new.update(row);
+        new
+    }
+
+    fn update(&mut self, row: &Row) {
+        self.row.version += 1;
+        self.row.state = state_code(row.state);
+        self.row.try_deadline = row.try_deadline.as_micros();
+        self.row.decided_at = row.decided_at.map(Timestamp::as_micros);
+        self.row.ended_at = row.ended_at.map(Timestamp::as_micros);
+        self.row.progress = row.progress.to_vec();
+        self.attention_since = row.attention_since;
+        self.parked = row.parked;
+        if let Some(definition) = &row.definition {
+            self.row.definition = definition.bytes.to_vec();
+            self.participants.clone_from(&definition.participants);
+        }
+    }
+
+    fn matches(&self, filter: &Filter) -> bool {
+        let Filter {
+            states,
+            labels,
+            participant,
+            begun_before,
+            needs_attention,
+        } = filter;
+        (states.is_empty()
+            || state_of_code(self.row.state).is_some_and(|state| states.contains(&state)))
+            && labels.iter().all(|(name, value)| {
+                self.labels
+                    .iter()
+                    .any(|own| own.0 == *name && own.1 == *value)
+            })
+            && participant
+                .as_ref()
+                .is_none_or(|participant| self.participants.contains(&format!(" {participant} ")))
+            && begun_before.is_none_or(|before| self.row.begun_at < before.as_micros())
+            && (!needs_attention || self.attention_since.is_some())
+    }
+}

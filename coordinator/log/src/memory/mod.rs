@@ -1,0 +1,172 @@
+//! A log in memory: for simulations, tests, and as the plainest statement of what a log does.
+//!
+//! It is deterministic: no clock, no hash order, no task of its own. It keeps encoded rows, not transactions, so that
+//! whatever comes out of it has been through the codec, and it refuses what the tables' constraints refuse.
+
+mod disk;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tercet_core::{Gid, Timestamp};
+
+pub use disk::MemoryDisk;
+
+use crate::memory::disk::Disk;
+use crate::{
+    AuditFilter, AuditRecord, BatchError, Counts, Damaged, Entry, Filter, Lane, LogError, OpenPage,
+    Page, PageToken, Session, Stored, TransactionLog, Verdict, Write,
+};
+
+/// A session on a [`MemoryDisk`].
+#[derive(Debug)]
+pub struct MemoryStore {
+    disk: MemoryDisk,
+    session: Session,
+}
+
+impl MemoryStore {
+    /// Opens a session: fences the one before and adopts its open transactions. What a crash leaves is the disk.
+    pub fn open(disk: &MemoryDisk, endpoint: impl Into<String>) -> Self {
+        let id = lock(&disk.0).open_session();
+        Self {
+            disk: disk.clone(),
+            session: Session {
+                id,
+                endpoint: endpoint.into(),
+            },
+        }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        lock(&self.disk.0)
+    }
+}
+
+/// A panic elsewhere leaves the disk between two batches: every change is made in one go.
+fn lock(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
+    disk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl TransactionLog for MemoryStore {
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    async fn write(&self, _lane: Lane, batch: &[Entry]) -> Result<Vec<Verdict>, BatchError> {
+        let mut disk = self.disk();
+        if !disk.is_current(self.session.id) {
+            return Err(BatchError::Fenced);
+        }
+        // The whole batch or nothing: look before anything is changed.
+        for entry in batch.iter().filter(|entry| entry.check().is_ok()) {
+            let reaches_the_row = match &entry.write {
+                Write::Begin(_) => true,
+                Write::Update {
+                    expected_version, ..
+                } => disk.is_updatable(&entry.gid, *expected_version, self.session.id),
+            };
+            if let (true, Some(constraint)) = (reaches_the_row, disk::violation(entry)) {
+                return Err(BatchError::Refused(format!(
+                    "constraint failed: {constraint}"
+                )));
+            }
+        }
+        Ok(batch
+            .iter()
+            .map(|entry| disk.write(entry, self.session.id))
+            .collect())
+    }
+
+    async fn read(&self, gid: &Gid) -> Result<Option<Stored>, LogError> {
+        let row = self.disk().row(gid);
+        row.map(Stored::try_from)
+            .transpose()
+            .map_err(|error| LogError::Damaged {
+                gid: gid.clone(),
+                error,
+            })
+    }
+
+    async fn open_transactions(
+        &self,
+        after: Option<&Gid>,
+        limit: usize,
+    ) -> Result<OpenPage, LogError> {
+        let rows = self.disk().open_rows(self.session.id, after, limit);
+        let full = rows.len() == limit;
+        let mut page = OpenPage {
+            next: rows
+                .last()
+                .filter(|_| full)
+                .and_then(|row| Gid::parse(&row.gid).ok()),
+            ..OpenPage::default()
+        };
+        for row in rows {
+            let gid = row.gid.clone();
+            match Stored::try_from(row) {
+                Ok(stored) => page.transactions.push(stored),
+                Err(error) => page.damaged.push(Damaged { gid, error }),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        after: Option<&PageToken>,
+        limit: usize,
+    ) -> Result<Page<Stored>, LogError> {
+        let rows = self.disk().list(filter, after, limit);
+        let full = rows.len() == limit;
+        let mut page = Page {
+            items: Vec::new(),
+            damaged: Vec::new(),
+            next: rows.last().filter(|_| full).map(|row| PageToken {
+                at: Timestamp::from_micros(row.begun_at),
+                key: row.gid.clone(),
+            }),
+        };
+        for row in rows {
+            let gid = row.gid.clone();
+            match Stored::try_from(row) {
+                Ok(stored) => page.items.push(stored),
+                Err(error) => page.damaged.push(Damaged { gid, error }),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<&PageToken>,
+        limit: usize,
+    ) -> Result<Page<AuditRecord>, LogError> {
+        Ok(self.disk().list_audit(filter, after, limit))
+    }
+
+    async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError> {
+        Ok(self.disk().purge(ended_before, limit))
+    }
+
+    async fn counts(&self) -> Result<Counts, LogError> {
+        Ok(self.disk().counts())
+    }
+
+    async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
+        record.check().map_err(LogError::Invalid)?;
+        let mut disk = self.disk();
+        if !disk.is_current(self.session.id) {
+            return Err(LogError::Failed("this session is fenced".to_owned()));
+        }
+        disk.append_audit(record);
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.disk().close_session(self.session.id);
+    }
+}
