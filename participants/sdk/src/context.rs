@@ -84,6 +84,37 @@ impl BranchContext {
         &self.key.branch
     }
 
+    /// The context of a first call, for whoever calls a participant's try itself after `RegisterBranch`.
+    pub fn new(key: BranchKey, phase: Phase, try_deadline_micros: i64) -> Self {
+        Self {
+            key,
+            phase,
+            attempt: NonZeroU32::MIN,
+            try_deadline_micros,
+            traceparent: None,
+            headers: Arc::default(),
+        }
+    }
+
+    /// Writes the keys of the contract into the metadata of an outgoing call. The transaction's own headers and
+    /// the trace are the caller's to add.
+    pub fn write_to(&self, metadata: &mut tonic::metadata::MetadataMap) {
+        let millis = self.try_deadline_micros.div_euclid(1000);
+        let entries = [
+            (GID, self.key.gid.clone()),
+            (BRANCH, self.key.branch.clone()),
+            (PHASE, self.phase.to_string()),
+            (ATTEMPT, self.attempt.to_string()),
+            (TRY_DEADLINE, millis.to_string()),
+        ];
+        for (key, value) in entries {
+            // Keys hold visible ASCII only, so nothing is ever left out here.
+            if let Ok(value) = value.parse() {
+                metadata.insert(key, value);
+            }
+        }
+    }
+
     /// Reads the metadata of a call.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, ContextError> {
         let key = BranchKey::new(required(headers, GID)?, required(headers, BRANCH)?)?;

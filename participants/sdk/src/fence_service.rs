@@ -6,13 +6,11 @@ use tercet_proto::tercet::v1::fence_service_server::FenceService;
 use tonic::{Code, Request, Response, Status};
 
 use crate::DOMAIN;
+use crate::check::page_size;
 use crate::clock::{micros, now_micros};
 use crate::context::BranchKey;
 use crate::error::{ActionError, error_status};
 use crate::fence::{Fence, FenceDb, FenceRow, FenceState, ListFilter, Position};
-
-const PAGE_DEFAULT: u32 = 100;
-const PAGE_MAX: u32 = 500;
 
 /// Reads a fence for `tercet.v1.FenceService`.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ impl<D: FenceDb> FenceService for FenceReader<D> {
         request: Request<proto::ListBranchesRequest>,
     ) -> Result<Response<proto::ListBranchesResponse>, Status> {
         let request = request.into_inner();
-        let limit = page_size(request.page_size)?;
+        let limit = page_size(request.page_size).map_err(|message| invalid(&message))?;
         let states = request
             .states()
             .map(|state| {
@@ -102,15 +100,6 @@ fn database(error: sqlx::Error) -> Status {
 
 fn invalid(message: &str) -> Status {
     error_status(Code::InvalidArgument, "INVALID_REQUEST", DOMAIN, message)
-}
-
-/// The contract's page sizes: 0 means 100, above 500 is capped, negative is refused.
-fn page_size(asked: i32) -> Result<u32, Status> {
-    match u32::try_from(asked) {
-        Ok(0) => Ok(PAGE_DEFAULT),
-        Ok(size) => Ok(size.min(PAGE_MAX)),
-        Err(_) => Err(invalid("page_size is negative")),
-    }
 }
 
 fn changed_until(older_than: Option<prost_types::Duration>) -> Result<i64, Status> {

@@ -18,6 +18,7 @@
 
 mod action;
 mod action_server;
+mod check;
 mod cleaner;
 mod clock;
 mod codec;
@@ -35,6 +36,7 @@ mod testing;
 
 pub use action::{Action, Connection};
 pub use action_server::ActionServer;
+pub use check::{is_id, page_size};
 pub use cleaner::Cleaner;
 pub use clock::{micros, now_micros, timestamp};
 pub use context::{

@@ -213,14 +213,8 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
                 row.service
             )));
         };
-        let context = BranchContext {
-            key: row.key.clone(),
-            phase,
-            attempt: NonZeroU32::MIN.saturating_add(row.asked),
-            try_deadline_micros: row.try_deadline,
-            traceparent: None,
-            headers: Arc::default(),
-        };
+        let mut context = BranchContext::new(row.key.clone(), phase, row.try_deadline);
+        context.attempt = NonZeroU32::MIN.saturating_add(row.asked);
         self.fence
             .run(action.as_ref(), &context, &row.request)
             .await?;

@@ -6,8 +6,11 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::Deserialize;
-use tercet_database::{Connections, DatabaseUrl, OpenError};
+use tercet_client::Client;
+use tercet_database::{DatabaseUrl, OpenError, classify};
 use tercet_service::{
     Addresses, Bound, ConfigDuration, Drain, Endpoint, Listen, ListenAddress, ListenError, Running,
     ServeError,
@@ -16,7 +19,7 @@ use tercet_service::{
 use thiserror::Error;
 use tokio::task::JoinSet;
 
-use crate::coordinator::{GrpcCoordinator, ResolveError};
+use crate::coordinator::GrpcCoordinator;
 use crate::fence::{FenceDb, FenceOptions, Stop};
 use crate::participant::Participant;
 use crate::resolver::ResolverOptions;
@@ -77,13 +80,10 @@ impl ParticipantConfig {
         }
     }
 
-    /// The coordinator's endpoints as URLs.
-    pub fn coordinator_urls(&self) -> Vec<String> {
-        self.coordinator
-            .endpoints
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+    /// A client of the coordinator. It connects when it is first used; must be called inside a Tokio runtime.
+    pub fn client(&self) -> Result<Client, StartError> {
+        let endpoints = self.coordinator.endpoints.iter().map(ToString::to_string);
+        Client::lazy(endpoints).map_err(StartError::Coordinator)
     }
 }
 
@@ -161,6 +161,9 @@ pub enum StartError {
     /// Its database.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A statement before it was up, e.g. of a seed.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
     /// Its sockets.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -169,7 +172,7 @@ pub enum StartError {
     Serve(#[from] ServeError),
     /// The coordinator's endpoints.
     #[error("coordinator.endpoints: {0}")]
-    Coordinator(String),
+    Coordinator(#[source] tercet_client::Error),
 }
 
 impl StartError {
@@ -177,50 +180,68 @@ impl StartError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Open(error) => error.is_retryable(),
+            Self::Database(error) => classify(error).is_retryable(),
             Self::Listen(_) | Self::Serve(_) | Self::Coordinator(_) => false,
         }
     }
 }
 
-impl From<ResolveError> for StartError {
-    fn from(error: ResolveError) -> Self {
-        Self::Coordinator(error.0)
-    }
-}
-
-/// A participant that is up.
-#[derive(Debug)]
-pub struct RunningParticipant<D: FenceDb> {
+/// A participant that is up. Dropping the handle ends its resolver and its cleaner, not its server.
+pub struct RunningParticipant {
     server: Running,
     stop: Stop,
     background: JoinSet<()>,
-    database: Connections<D>,
+    close: BoxFuture<'static, ()>,
 }
 
-/// Serves `participant` on the sockets of `bound`, with its resolver and its cleaner.
-pub fn start<D: FenceDb>(
+impl std::fmt::Debug for RunningParticipant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningParticipant")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves `participant` where its configuration says, with its resolver and its cleaner. `port` is the service's
+/// own, for a configuration that names none.
+pub async fn start<D: FenceDb>(
     participant: Participant<D>,
-    bound: Bound,
-    coordinator: GrpcCoordinator,
+    config: &ParticipantConfig,
+    port: u16,
     drain: Drain,
-) -> Result<RunningParticipant<D>, StartError> {
-    let stop = participant.fence().stop().clone();
+) -> Result<RunningParticipant, StartError> {
     let database = participant.fence().database().clone();
-    let resolver = participant.resolver(coordinator, ResolverOptions::default());
-    let cleaner = participant.cleaner();
-    let server = bound.start(participant.into_services(), drain)?;
-    let mut background = JoinSet::new();
-    background.spawn(resolver.run());
-    background.spawn(cleaner.run());
-    Ok(RunningParticipant {
-        server,
-        stop,
-        background,
-        database,
-    })
+    let started = async {
+        let client = config.client()?;
+        let bound = Bound::bind(&config.listen(port)).await?;
+        let coordinator = GrpcCoordinator::new(&client, config.coordinator.endpoints.len());
+        let stop = participant.fence().stop().clone();
+        let resolver = participant.resolver(coordinator, ResolverOptions::default());
+        let cleaner = participant.cleaner();
+        let server = bound.start(participant.into_services(), drain)?;
+        let mut background = JoinSet::new();
+        background.spawn(resolver.run());
+        background.spawn(cleaner.run());
+        Ok((server, stop, background))
+    };
+    match started.await {
+        Ok((server, stop, background)) => {
+            let close = async move { database.close().await }.boxed();
+            Ok(RunningParticipant {
+                server,
+                stop,
+                background,
+                close,
+            })
+        }
+        Err(error) => {
+            database.close().await;
+            Err(error)
+        }
+    }
 }
 
-impl<D: FenceDb> RunningParticipant<D> {
+impl RunningParticipant {
     /// The addresses that were bound.
     pub fn addresses(&self) -> Addresses {
         self.server.addresses()
@@ -229,11 +250,6 @@ impl<D: FenceDb> RunningParticipant<D> {
     /// Prints the line that scripts wait for.
     pub fn announce(&self) {
         self.server.announce();
-    }
-
-    /// The participant's database, for tests and tools in the same process.
-    pub fn database(&self) -> &Connections<D> {
-        &self.database
     }
 
     /// Begins the drain: health goes red, calls under way are finished.
@@ -246,7 +262,7 @@ impl<D: FenceDb> RunningParticipant<D> {
         let served = self.server.wait().await;
         self.background.shutdown().await;
         self.stop.wait().await;
-        self.database.close().await;
+        self.close.await;
         served
     }
 
@@ -257,10 +273,7 @@ impl<D: FenceDb> RunningParticipant<D> {
         self.stop.abort();
         self.background.shutdown().await;
         self.stop.wait().await;
-        if tokio::time::timeout(CLOSE_LIMIT, self.database.close())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CLOSE_LIMIT, self.close).await.is_err() {
             tracing::warn!("database connections are still open");
         }
     }

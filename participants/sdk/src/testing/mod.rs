@@ -5,7 +5,6 @@
 pub(crate) mod queries;
 
 use std::borrow::Cow;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -246,14 +245,11 @@ pub(crate) fn key(branch: &str) -> BranchKey {
 }
 
 pub(crate) fn context(phase: Phase, branch: &str) -> BranchContext {
-    BranchContext {
-        key: key(branch),
+    BranchContext::new(
+        key(branch),
         phase,
-        attempt: NonZeroU32::MIN,
-        try_deadline_micros: now_micros() + micros(std::time::Duration::from_secs(30)),
-        traceparent: None,
-        headers: Arc::default(),
-    }
+        now_micros() + micros(std::time::Duration::from_secs(30)),
+    )
 }
 
 pub(crate) fn request(amount: i64) -> Bytes {

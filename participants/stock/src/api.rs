@@ -1,0 +1,172 @@
+//! `shop.stock.v1.StockService`: looking at stock, adding it.
+
+use tercet_participant::{ActionError, error_status, is_id, now_micros, page_size};
+use tercet_proto::shop::stock::v1 as proto;
+use tercet_proto::shop::stock::v1::stock_service_server::StockService;
+use tonic::{Code, Request, Response, Status};
+
+use super::Database;
+use super::queries::{self, Restocked, Stock};
+
+const DOMAIN: &str = "shop.stock.v1.StockService";
+const SKU_LENGTH_MAX: usize = 64;
+/// Pieces in one call, so that sums stay far from overflow.
+const QUANTITY_MAX: i64 = 1_000_000_000;
+
+/// Serves the rpcs from the database.
+#[derive(Debug)]
+pub(super) struct Api {
+    database: Database,
+}
+
+impl Api {
+    pub(super) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn read(&self, sku: &str) -> Result<proto::Sku, Status> {
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let stock = queries::get(&mut connection, sku).await.map_err(database)?;
+        stock.map(to_proto).ok_or_else(|| unknown(sku))
+    }
+}
+
+#[tonic::async_trait]
+impl StockService for Api {
+    async fn get_sku(
+        &self,
+        request: Request<proto::GetSkuRequest>,
+    ) -> Result<Response<proto::GetSkuResponse>, Status> {
+        let sku = checked(request.into_inner().sku)?;
+        let sku = self.read(&sku).await?;
+        Ok(Response::new(proto::GetSkuResponse { sku: Some(sku) }))
+    }
+
+    async fn list_skus(
+        &self,
+        request: Request<proto::ListSkusRequest>,
+    ) -> Result<Response<proto::ListSkusResponse>, Status> {
+        let request = request.into_inner();
+        let limit = page_size(request.page_size).map_err(|message| invalid(&message))?;
+        // A token is the last name shown: it tells nothing that the page didn't.
+        if !request.page_token.is_empty() && !is_id(&request.page_token, SKU_LENGTH_MAX) {
+            return Err(invalid("page_token wasn't made by this service"));
+        }
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let mut skus = queries::list(&mut connection, &request.page_token, i64::from(limit) + 1)
+            .await
+            .map_err(database)?;
+        let has_more = skus.len() > limit as usize;
+        skus.truncate(limit as usize);
+        let next_page_token = skus
+            .last()
+            .filter(|_| has_more)
+            .map(|stock| stock.sku.clone())
+            .unwrap_or_default();
+        let skus = skus.into_iter().map(to_proto).collect();
+        Ok(Response::new(proto::ListSkusResponse {
+            skus,
+            next_page_token,
+        }))
+    }
+
+    async fn seed_sku(
+        &self,
+        request: Request<proto::SeedSkuRequest>,
+    ) -> Result<Response<proto::SeedSkuResponse>, Status> {
+        let request = request.into_inner();
+        let sku = checked(request.sku)?;
+        if !(0..=QUANTITY_MAX).contains(&request.quantity) {
+            return Err(invalid("quantity must be 0 to 1000000000"));
+        }
+        let mut transaction = self.database.begin().await.map_err(database)?;
+        let created = queries::add(&mut transaction, &sku, request.quantity)
+            .await
+            .map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        let sku = self.read(&sku).await?;
+        Ok(Response::new(proto::SeedSkuResponse {
+            sku: Some(sku),
+            created,
+        }))
+    }
+
+    async fn restock(
+        &self,
+        request: Request<proto::RestockRequest>,
+    ) -> Result<Response<proto::RestockResponse>, Status> {
+        let proto::RestockRequest {
+            sku,
+            quantity,
+            restock_id,
+        } = request.into_inner();
+        let sku = checked(sku)?;
+        if !(1..=QUANTITY_MAX).contains(&quantity) {
+            return Err(invalid("quantity must be 1 to 1000000000"));
+        }
+        if !is_id(&restock_id, 64) {
+            return Err(invalid(
+                "restock_id must be 1 to 64 visible ASCII characters",
+            ));
+        }
+        let mut transaction = self.database.begin().await.map_err(database)?;
+        let restocked =
+            queries::restock(&mut transaction, &restock_id, &sku, quantity, now_micros())
+                .await
+                .map_err(database)?;
+        match restocked {
+            Restocked::Added => transaction.commit().await.map_err(database)?,
+            // The update of a repeated delivery goes with the roll-back.
+            Restocked::Repeated => transaction.rollback().await.map_err(database)?,
+            Restocked::OtherDelivery => {
+                return Err(invalid("restock_id belongs to another delivery"));
+            }
+            Restocked::UnknownSku => return Err(unknown(&sku)),
+        }
+        let sku = self.read(&sku).await?;
+        Ok(Response::new(proto::RestockResponse { sku: Some(sku) }))
+    }
+}
+
+fn checked(sku: String) -> Result<String, Status> {
+    if is_id(&sku, SKU_LENGTH_MAX) {
+        Ok(sku)
+    } else {
+        Err(invalid("sku must be 1 to 64 visible ASCII characters"))
+    }
+}
+
+fn to_proto(stock: Stock) -> proto::Sku {
+    let Stock {
+        sku,
+        available,
+        reserved,
+        held,
+        sold,
+    } = stock;
+    proto::Sku {
+        sku,
+        available,
+        reserved,
+        held,
+        sold,
+    }
+}
+
+fn invalid(message: &str) -> Status {
+    error_status(Code::InvalidArgument, "INVALID_REQUEST", DOMAIN, message)
+}
+
+fn unknown(sku: &str) -> Status {
+    error_status(
+        Code::NotFound,
+        "UNKNOWN_SKU",
+        DOMAIN,
+        format!("there is no SKU {sku}"),
+    )
+}
+
+fn database(error: sqlx::Error) -> Status {
+    tracing::warn!(%error, "stock not served");
+    ActionError::from(error).into_status(DOMAIN)
+}
