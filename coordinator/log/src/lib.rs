@@ -11,7 +11,7 @@
 //!
 //! - [`Log`]: the handle that the coordinator appends and reads through.
 //! - [`Entry`] and [`Row`]: what is appended; `codec` turns transactions into rows and back.
-//! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] is the plainest.
+//! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] and [`sqlite::SqliteStore`] are two.
 //! - [`faults::FaultyStore`]: a store that fails as it is told, for tests and simulations.
 
 mod codec;
@@ -19,6 +19,7 @@ mod entry;
 pub mod faults;
 mod group;
 mod memory;
+mod pages;
 pub mod sqlite;
 mod store;
 mod verdict;

@@ -13,9 +13,10 @@ use tercet_core::{Gid, Timestamp};
 pub use disk::MemoryDisk;
 
 use crate::memory::disk::Disk;
+use crate::pages::{open_page, page};
 use crate::{
-    AuditFilter, AuditRecord, BatchError, Counts, Damaged, Entry, Filter, Lane, LogError, OpenPage,
-    Page, PageToken, Session, Stored, TransactionLog, Verdict, Write,
+    AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
+    PageToken, Session, Stored, TransactionLog, Verdict, Write,
 };
 
 /// A session on a [`MemoryDisk`].
@@ -95,22 +96,7 @@ impl TransactionLog for MemoryStore {
         limit: usize,
     ) -> Result<OpenPage, LogError> {
         let rows = self.disk().open_rows(self.session.id, after, limit);
-        let full = rows.len() == limit;
-        let mut page = OpenPage {
-            next: rows
-                .last()
-                .filter(|_| full)
-                .and_then(|row| Gid::parse(&row.gid).ok()),
-            ..OpenPage::default()
-        };
-        for row in rows {
-            let gid = row.gid.clone();
-            match Stored::try_from(row) {
-                Ok(stored) => page.transactions.push(stored),
-                Err(error) => page.damaged.push(Damaged { gid, error }),
-            }
-        }
-        Ok(page)
+        Ok(open_page(rows, limit))
     }
 
     async fn list(
@@ -120,23 +106,7 @@ impl TransactionLog for MemoryStore {
         limit: usize,
     ) -> Result<Page<Stored>, LogError> {
         let rows = self.disk().list(filter, after, limit);
-        let full = rows.len() == limit;
-        let mut page = Page {
-            items: Vec::new(),
-            damaged: Vec::new(),
-            next: rows.last().filter(|_| full).map(|row| PageToken {
-                at: Timestamp::from_micros(row.begun_at),
-                key: row.gid.clone(),
-            }),
-        };
-        for row in rows {
-            let gid = row.gid.clone();
-            match Stored::try_from(row) {
-                Ok(stored) => page.items.push(stored),
-                Err(error) => page.damaged.push(Damaged { gid, error }),
-            }
-        }
-        Ok(page)
+        Ok(page(rows, limit))
     }
 
     async fn list_audit(

@@ -1,0 +1,55 @@
+//! Pages from rows: whatever can't be read is set aside, so that it doesn't hold up the rest.
+
+use tercet_core::{Gid, Timestamp};
+
+use crate::codec::StoredRow;
+use crate::{Damaged, OpenPage, Page, PageToken, Stored};
+
+/// A page of open transactions from at most `limit` rows in order of gid.
+///
+/// A name that is no gid can only end a page by stopping it: whatever comes after such a row would never be read, so the
+/// page goes on after the last name that is one.
+pub(crate) fn open_page(rows: Vec<StoredRow>, limit: usize) -> OpenPage {
+    let full = rows.len() == limit;
+    let next = rows
+        .iter()
+        .rev()
+        .filter(|_| full)
+        .find_map(|row| Gid::parse(&row.gid).ok());
+    let (transactions, damaged) = decode(rows);
+    OpenPage {
+        transactions,
+        damaged,
+        next,
+    }
+}
+
+/// A page of a list from at most `limit` rows, newest first.
+pub(crate) fn page(rows: Vec<StoredRow>, limit: usize) -> Page<Stored> {
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit)
+        .map(|row| PageToken {
+            at: Timestamp::from_micros(row.begun_at),
+            key: row.gid.clone(),
+        });
+    let (items, damaged) = decode(rows);
+    Page {
+        items,
+        damaged,
+        next,
+    }
+}
+
+fn decode(rows: Vec<StoredRow>) -> (Vec<Stored>, Vec<Damaged>) {
+    let mut readable = Vec::with_capacity(rows.len());
+    let mut damaged = Vec::new();
+    for row in rows {
+        let gid = row.gid.clone();
+        match Stored::try_from(row) {
+            Ok(stored) => readable.push(stored),
+            Err(error) => damaged.push(Damaged { gid, error }),
+        }
+    }
+    (readable, damaged)
+}

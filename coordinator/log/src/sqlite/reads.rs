@@ -1,0 +1,150 @@
+//! Reading an SQLite file. Readers never wait for the writer, and see everything that was ever answered as written.
+
+use tercet_core::{BranchId, Gid, ParticipantName, Timestamp, TransactionState};
+use tercet_database::sqlite::Database;
+
+use super::{log_error, queries};
+use crate::codec::{StoredRow, state_of_code};
+use crate::pages::{open_page, page};
+use crate::{
+    AuditFilter, AuditRecord, Counts, Filter, LogError, OpenPage, Page, PageToken, SessionId,
+    Stored,
+};
+
+pub(super) async fn read(database: &Database, gid: &Gid) -> Result<Option<Stored>, LogError> {
+    let row: Option<StoredRow> = sqlx::query_as(queries::READ)
+        .bind(gid.as_str())
+        .fetch_optional(database.reader())
+        .await
+        .map_err(|error| log_error(&error))?;
+    row.map(Stored::try_from)
+        .transpose()
+        .map_err(|error| LogError::Damaged {
+            gid: gid.clone(),
+            error,
+        })
+}
+
+pub(super) async fn open_transactions(
+    database: &Database,
+    owner: SessionId,
+    after: Option<&Gid>,
+    limit: usize,
+) -> Result<OpenPage, LogError> {
+    let rows: Vec<StoredRow> = sqlx::query_as(queries::OPEN)
+        .bind(owner.0)
+        .bind(after.map_or("", Gid::as_str))
+        .bind(sql_limit(limit))
+        .fetch_all(database.reader())
+        .await
+        .map_err(|error| log_error(&error))?;
+    Ok(open_page(rows, limit))
+}
+
+pub(super) async fn list(
+    database: &Database,
+    filter: &Filter,
+    after: Option<&PageToken>,
+    limit: usize,
+) -> Result<Page<Stored>, LogError> {
+    let rows: Vec<StoredRow> = queries::list(filter, after, sql_limit(limit))
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(database.reader())
+        .await
+        .map_err(|error| log_error(&error))?;
+    Ok(page(rows, limit))
+}
+
+#[derive(sqlx::FromRow)]
+struct AuditRow {
+    id: i64,
+    at: i64,
+    who: String,
+    action: String,
+    gid: Option<String>,
+    branch_id: Option<String>,
+    participant: Option<String>,
+    reason: String,
+}
+
+impl From<AuditRow> for AuditRecord {
+    /// A name that isn't one any more is left out: the record is for people, nothing is decided by it.
+    fn from(row: AuditRow) -> Self {
+        Self {
+            at: Timestamp::from_micros(row.at),
+            who: row.who,
+            action: row.action,
+            gid: row.gid.and_then(|gid| Gid::parse(&gid).ok()),
+            branch: row
+                .branch_id
+                .and_then(|branch| BranchId::parse(&branch).ok()),
+            participant: row
+                .participant
+                .and_then(|participant| ParticipantName::parse(&participant).ok()),
+            reason: row.reason,
+        }
+    }
+}
+
+pub(super) async fn list_audit(
+    database: &Database,
+    filter: &AuditFilter,
+    after: Option<&PageToken>,
+    limit: usize,
+) -> Result<Page<AuditRecord>, LogError> {
+    let before = after.map_or(Ok(i64::MAX), |after| {
+        after
+            .key
+            .parse()
+            .map_err(|_| LogError::Invalid("the page token is not one of this list".to_owned()))
+    })?;
+    let rows: Vec<AuditRow> = queries::list_audit(filter, before, sql_limit(limit))
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(database.reader())
+        .await
+        .map_err(|error| log_error(&error))?;
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit)
+        .map(|row| PageToken {
+            at: Timestamp::from_micros(row.at),
+            key: row.id.to_string(),
+        });
+    Ok(Page {
+        items: rows.into_iter().map(AuditRecord::from).collect(),
+        damaged: Vec::new(),
+        next,
+    })
+}
+
+pub(super) async fn counts(database: &Database) -> Result<Counts, LogError> {
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(queries::COUNTS)
+        .fetch_all(database.reader())
+        .await
+        .map_err(|error| log_error(&error))?;
+    let number = |count| u64::try_from(count).unwrap_or(0);
+    let mut counts = Counts::default();
+    for (state, open, attention, parked, oldest) in rows {
+        match state_of_code(state) {
+            Some(TransactionState::Trying) => counts.trying = number(open),
+            Some(TransactionState::Confirming) => counts.confirming = number(open),
+            Some(TransactionState::Cancelling) => counts.cancelling = number(open),
+            _ => {}
+        }
+        counts.attention += number(attention);
+        counts.parked += number(parked);
+        let oldest = Timestamp::from_micros(oldest);
+        counts.oldest_begun_at = Some(
+            counts
+                .oldest_begun_at
+                .map_or(oldest, |other: Timestamp| other.min(oldest)),
+        );
+    }
+    Ok(counts)
+}
+
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
