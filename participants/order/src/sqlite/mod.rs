@@ -1,0 +1,60 @@
+//! The order service on SQLite: everything that names a database is mounted here, so that another database is
+//! another module like this one.
+
+use std::path::Path;
+
+use tercet_database::sqlite::{Database, Db, Options, connect};
+use tercet_database::{OpenError, Schema, SchemaState};
+use tercet_participant::CallLayer;
+use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
+use tercet_service::Drain;
+
+#[path = "../api.rs"]
+mod api;
+#[path = "../create.rs"]
+mod create;
+#[path = "../order.rs"]
+mod order;
+#[path = "../place.rs"]
+mod place;
+#[path = "../queries.rs"]
+mod queries;
+#[path = "../start.rs"]
+mod start;
+#[cfg(test)]
+#[path = "../tests.rs"]
+mod tests;
+
+/// The connection that actions and queries run on.
+type Connection = <Db as sqlx::Database>::Connection;
+
+fn schema() -> Schema {
+    tercet_participant::schema("order", &sqlx::migrate!("../../migrations/order/sqlite"))
+}
+
+async fn open(path: &Path) -> Result<Database, OpenError> {
+    let database = connect(&Options::new(path)).await?;
+    match schema().ensure(&database).await {
+        Ok(()) => Ok(database),
+        Err(error) => {
+            database.close().await;
+            Err(error.into())
+        }
+    }
+}
+
+pub(super) async fn serve(
+    config: &ParticipantConfig,
+    drain: Drain,
+    layer: CallLayer,
+) -> Result<RunningParticipant, StartError> {
+    let database = open(config.database.url.sqlite_path()).await?;
+    start::start(database, config, drain, layer).await
+}
+
+pub(super) async fn migrate(path: &Path) -> Result<SchemaState, StartError> {
+    let database = connect(&Options::new(path)).await?;
+    let migrated = schema().migrate(&database).await;
+    database.close().await;
+    Ok(migrated.map_err(OpenError::from)?)
+}
