@@ -1,0 +1,225 @@
+//! The language of the command line. What each command does is in `commands`.
+
+mod filters;
+mod tx;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tercet_service::ConfigDuration;
+
+pub(crate) use filters::{Bulk, Filter};
+pub(crate) use tx::{ListTx, Tx, Wait};
+
+/// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.
+#[derive(Debug, Parser)]
+#[command(name = "tercet", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The coordinator, a URL or HOST:PORT; several are tried in turn
+    #[arg(
+        long,
+        global = true,
+        env = "TERCET_CLI_ENDPOINT",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:7400"
+    )]
+    pub(crate) endpoint: Vec<String>,
+    /// Print data as one proto3 JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How long a call may take, with all its repeats
+    #[arg(long, global = true, default_value = "60s", value_name = "DURATION")]
+    pub(crate) timeout: ConfigDuration,
+    /// Certificate authority of the coordinator (not effective in this version)
+    #[arg(long, global = true, hide = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Client certificate (not effective in this version)
+    #[arg(long, global = true, hide = true)]
+    pub(crate) cert: Option<PathBuf>,
+    /// Key of the client certificate (not effective in this version)
+    #[arg(long, global = true, hide = true)]
+    pub(crate) key: Option<PathBuf>,
+    /// File with a bearer token (not effective in this version)
+    #[arg(long, global = true, hide = true)]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run four real orders over three services in a temporary folder and check every sum
+    Demo(Demo),
+    /// Run the whole system on embedded storage, with lines to paste
+    Dev(Dev),
+    /// Run a coordinator
+    Serve(Serve),
+    /// Run the demo shop's order service
+    Order(Server),
+    /// Run the demo shop's points service
+    Points(Server),
+    /// Run the demo shop's stock service
+    Stock(Server),
+    /// Create or upgrade the tables; safe to run twice
+    Migrate(Migrate),
+    /// Look at transactions and act on them
+    #[command(subcommand)]
+    Tx(Tx),
+    /// The participants and their health
+    Participants(Participants),
+    /// How the coordinator is doing
+    Status,
+    /// What people have done
+    Audit(Audit),
+    /// Health check for containers: exit 0 if serving, else 1
+    Probe(Probe),
+    /// Check or show a configuration
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// `tercet demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the temporary folder with its databases
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// `tercet dev`.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Where the databases are kept
+    #[arg(long, default_value = "./tercet-data", value_name = "FOLDER")]
+    pub(crate) data_dir: PathBuf,
+    /// A coordinator's configuration, for participants of one's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Pick free ports instead of 7400 to 7413
+    #[arg(long)]
+    pub(crate) any_port: bool,
+}
+
+/// A server with a configuration file.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The configuration, TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// `tercet serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The log was restored from a backup (not effective in this version)
+    #[arg(long, hide = true)]
+    pub(crate) restored: bool,
+}
+
+/// Whose configuration a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A coordinator's: it has no [database] table
+    Coordinator,
+    /// The order service's
+    Order,
+    /// The points service's
+    Points,
+    /// The stock service's
+    Stock,
+}
+
+/// `tercet migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Whose configuration it is; needed for a participant's
+    #[arg(long)]
+    pub(crate) service: Option<Kind>,
+}
+
+/// `tercet participants`.
+#[derive(Debug, Args)]
+pub(crate) struct Participants {
+    #[command(subcommand)]
+    pub(crate) action: Option<ParticipantAction>,
+}
+
+/// What can be done to a participant.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParticipantAction {
+    /// List them (the default)
+    List,
+    /// Stop all calls to one, for all replicas
+    Pause {
+        /// Its configured name
+        name: String,
+        /// Why, for the audit record
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let calls to one go on
+    Resume {
+        /// Its configured name
+        name: String,
+        /// Why, for the audit record
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// `tercet audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Only records about this transaction
+    #[arg(long)]
+    pub(crate) gid: Option<String>,
+    /// Only records about this participant
+    #[arg(long)]
+    pub(crate) participant: Option<String>,
+    /// At most this many, newest first
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u16,
+}
+
+/// `tercet probe`.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// The gRPC service to ask about; all of them together when left out
+    #[arg(long, default_value = "")]
+    pub(crate) service: String,
+}
+
+/// `tercet config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say whether a server would start with it
+    Check(ConfigFile),
+    /// Show what the file and the environment say together, secrets masked
+    Show(ConfigFile),
+}
+
+/// A configuration file and whose it is.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Whose configuration it is; found out from the tables it has when left out
+    #[arg(long)]
+    pub(crate) service: Option<Kind>,
+}
+
+#[cfg(test)]
+mod tests;

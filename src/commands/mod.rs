@@ -1,0 +1,97 @@
+//! What the commands do. Each file is one family; the text they print comes from `render`.
+
+mod audit;
+mod config;
+mod participants;
+mod probe;
+mod status;
+mod tx;
+
+use std::time::Duration;
+
+use prost::Message;
+use tercet_client::{CallContext, Client};
+
+use crate::{
+    cli::{Cli, Command, Global},
+    failure::Failure,
+    output,
+    render::json,
+};
+
+/// Runs one command.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    refuse_what_is_not_effective(&global)?;
+    let context = Context::new(&global);
+    match command {
+        Command::Tx(command) => tx::run(&context, command).await,
+        Command::Participants(command) => participants::run(&context, command).await,
+        Command::Status => status::run(&context).await,
+        Command::Audit(command) => audit::run(&context, command).await,
+        Command::Probe(command) => probe::run(&context, command).await,
+        Command::Config(command) => config::run(command),
+        _ => Err(Failure::usage("not wired yet")),
+    }
+}
+
+/// What the commands that talk to a coordinator share.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    endpoints: Vec<String>,
+    is_json: bool,
+    timeout: Duration,
+}
+
+impl Context {
+    fn new(global: &Global) -> Self {
+        Self {
+            endpoints: global.endpoint.clone(),
+            is_json: global.json,
+            timeout: global.timeout.get(),
+        }
+    }
+
+    /// A client whose calls end with `--timeout`.
+    fn client(&self) -> Result<Client, Failure> {
+        Ok(self
+            .client_without_deadline()?
+            .within(CallContext::new().timeout(self.timeout)))
+    }
+
+    /// A client for what takes as long as it takes.
+    fn client_without_deadline(&self) -> Result<Client, Failure> {
+        Ok(Client::lazy(&self.endpoints)?)
+    }
+
+    /// Prints `message` as JSON where that was asked for, else what `text` makes of it.
+    fn show<M: Message>(
+        &self,
+        name: &str,
+        message: &M,
+        text: impl FnOnce(&M) -> String,
+    ) -> Result<(), Failure> {
+        let document = if self.is_json {
+            json::document(name, message).map_err(Failure::failed)?
+        } else {
+            text(message)
+        };
+        output::print(&document);
+        Ok(())
+    }
+}
+
+fn refuse_what_is_not_effective(global: &Global) -> Result<(), Failure> {
+    let given = [
+        ("--ca", global.ca.is_some()),
+        ("--cert", global.cert.is_some()),
+        ("--key", global.key.is_some()),
+        ("--token-file", global.token_file.is_some()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(Failure::usage(format!(
+            "{name} is not effective in this version, leave it out"
+        ))),
+        None => Ok(()),
+    }
+}
