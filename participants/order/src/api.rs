@@ -114,7 +114,7 @@ impl OrderService for Api {
 
 /// A token names the last order shown.
 fn token(order: &Order) -> String {
-    format!("{} {}", order.created_at, order.order_no)
+    format!("{} {}", order.created_at, order.number)
 }
 
 fn parse_token(token: &str) -> Result<Option<Position>, Status> {

@@ -3,7 +3,7 @@
 use tercet_participant::{Action, ActionError, BranchContext, Refusal, now_micros};
 use tercet_proto::shop::order::v1::{CreateOrderRequest, CreateOrderTryResponse};
 
-use super::order::{Content, State};
+use super::order::{State, Submission};
 use super::{Connection, Db, queries};
 use crate::number;
 
@@ -23,17 +23,25 @@ impl Action for Create {
         context: &BranchContext,
         request: CreateOrderRequest,
     ) -> Result<CreateOrderTryResponse, ActionError> {
-        let content = Content::from(request);
-        content.check()?;
+        let submission = Submission::from(request);
+        submission.check()?;
         let order_no = number::new();
-        if queries::insert(&mut *connection, context, &order_no, &content, now_micros()).await? {
+        if queries::insert(
+            &mut *connection,
+            context,
+            &order_no,
+            &submission,
+            now_micros(),
+        )
+        .await?
+        {
             return Ok(CreateOrderTryResponse { order_no });
         }
-        if queries::by_request(connection, &content.request_id)
+        if queries::by_request(connection, &submission.request_id)
             .await?
             .is_some()
         {
-            let message = format!("there is an order for request {}", content.request_id);
+            let message = format!("there is an order for request {}", submission.request_id);
             return Err(Refusal::already_exists("DUPLICATE_REQUEST", message).into());
         }
         // The number was taken: in doubt for the coordinator, whose next call draws another one.

@@ -33,9 +33,9 @@ impl State {
     }
 }
 
-/// What is ordered: the content that a repeated request id is compared by.
+/// What is ordered: a repeated request id is compared by all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
+pub(super) struct Submission {
     pub(super) request_id: String,
     pub(super) user_id: String,
     pub(super) sku: String,
@@ -43,7 +43,7 @@ pub(super) struct Content {
     pub(super) points: i64,
 }
 
-impl Content {
+impl Submission {
     /// Checks everything that can be wrong with an order in itself.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let invalid = |message: String| Err(Refusal::invalid("INVALID_ORDER", message));
@@ -72,7 +72,7 @@ impl Content {
     }
 }
 
-impl From<proto::PlaceOrderRequest> for Content {
+impl From<proto::PlaceOrderRequest> for Submission {
     fn from(request: proto::PlaceOrderRequest) -> Self {
         let proto::PlaceOrderRequest {
             request_id,
@@ -91,7 +91,7 @@ impl From<proto::PlaceOrderRequest> for Content {
     }
 }
 
-impl From<proto::CreateOrderRequest> for Content {
+impl From<proto::CreateOrderRequest> for Submission {
     fn from(request: proto::CreateOrderRequest) -> Self {
         let proto::CreateOrderRequest {
             request_id,
@@ -113,9 +113,9 @@ impl From<proto::CreateOrderRequest> for Content {
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Order {
-    pub(super) order_no: String,
+    pub(super) number: String,
     pub(super) gid: String,
-    pub(super) content: Content,
+    pub(super) submission: Submission,
     pub(super) state: State,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
@@ -124,23 +124,23 @@ pub(super) struct Order {
 impl From<Order> for proto::Order {
     fn from(order: Order) -> Self {
         Self {
-            order_no: order.order_no,
+            order_no: order.number,
             created_at: Some(timestamp(order.created_at)),
             updated_at: Some(timestamp(order.updated_at)),
-            ..unwritten(order.content, order.gid, order.state)
+            ..unwritten(order.submission, order.gid, order.state)
         }
     }
 }
 
 /// An order that there is no row for: refused before it was written, or not written yet.
-pub(super) fn unwritten(content: Content, gid: String, state: State) -> proto::Order {
-    let Content {
+pub(super) fn unwritten(submission: Submission, gid: String, state: State) -> proto::Order {
+    let Submission {
         request_id,
         user_id,
         sku,
         quantity,
         points,
-    } = content;
+    } = submission;
     let (state, points_spent) = match state {
         State::Pending => (proto::OrderState::Pending, points),
         State::Created => (proto::OrderState::Created, points),

@@ -13,7 +13,7 @@ use tercet_proto::shop::points::v1::SpendPointsRequest;
 use tercet_proto::shop::stock::v1::ReserveStockRequest;
 use tonic::{Code, Status};
 
-use super::order::{Content, Order, State, unwritten};
+use super::order::{Order, State, Submission, unwritten};
 use super::{Database, queries};
 
 const DOMAIN: &str = "shop.order.v1.OrderService";
@@ -36,15 +36,15 @@ impl Place {
     /// Places an order within the deadline and trace of the customer's call.
     pub(super) async fn place(
         &self,
-        content: Content,
+        submission: Submission,
         context: CallContext,
     ) -> Result<proto::PlaceOrderResponse, Status> {
-        content
+        submission
             .check()
             .map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
-        if let Some(order) = self.own(&content).await? {
-            if order.content != content {
-                return Err(conflict(&content));
+        if let Some(order) = self.own(&submission).await? {
+            if order.submission != submission {
+                return Err(conflict(&submission));
             }
             // Needs no coordinator, which may have forgotten the transaction by now.
             if order.state == State::Created {
@@ -54,21 +54,26 @@ impl Place {
                 });
             }
         }
-        let outcome = transaction(&self.client.within(context.clone()), &content)
+        let outcome = transaction(&self.client.within(context.clone()), &submission)
             .send()
             .await
-            .map_err(|error| status(&error, &content))?;
-        let outcome = self.settled(outcome, &content, context).await;
-        self.answer(content, &outcome).await
+            .map_err(|error| status(&error, &submission))?;
+        let outcome = self.settled(outcome, &submission, context).await;
+        self.answer(submission, &outcome).await
     }
 
     /// Waits a little for the branches of a decided transaction. No answer in time is no error: the decision stands.
-    async fn settled(&self, decided: Outcome, content: &Content, context: CallContext) -> Outcome {
+    async fn settled(
+        &self,
+        decided: Outcome,
+        submission: &Submission,
+        context: CallContext,
+    ) -> Outcome {
         if decided.is_ended() {
             return decided;
         }
         let client = self.client.within(context.timeout(SETTLE_WAIT));
-        transaction(&client, content)
+        transaction(&client, submission)
             .wait_for_completion()
             .send()
             .await
@@ -77,13 +82,13 @@ impl Place {
 
     async fn answer(
         &self,
-        content: Content,
+        submission: Submission,
         outcome: &Outcome,
     ) -> Result<proto::PlaceOrderResponse, Status> {
-        let gid = content.gid();
-        let mut order = match self.own(&content).await? {
+        let gid = submission.gid();
+        let mut order = match self.own(&submission).await? {
             Some(order) => proto::Order::from(order),
-            None => unwritten(content, gid, State::Pending),
+            None => unwritten(submission, gid, State::Pending),
         };
         if outcome.is_cancel() {
             // Decided for good, also where the cancel of this very row is still on its way.
@@ -97,29 +102,29 @@ impl Place {
     }
 
     /// The order that this submission's own transaction has written.
-    async fn own(&self, content: &Content) -> Result<Option<Order>, Status> {
+    async fn own(&self, submission: &Submission) -> Result<Option<Order>, Status> {
         let read = async {
             let mut connection = self.database.reader().acquire().await?;
-            queries::by_request(&mut connection, &content.request_id).await
+            queries::by_request(&mut connection, &submission.request_id).await
         };
         let order = read.await.map_err(|error| {
             tracing::warn!(%error, "order not read");
             ActionError::from(error).into_status(DOMAIN)
         })?;
-        Ok(order.filter(|order| order.gid == content.gid()))
+        Ok(order.filter(|order| order.gid == submission.gid()))
     }
 }
 
-/// The transaction of an order. Built from the content alone, so that every repeat is the same to the last byte.
-fn transaction(client: &Client, content: &Content) -> Execute {
-    let Content {
+/// The transaction of an order. Built from the submission alone, so that every repeat is the same to the last byte.
+fn transaction(client: &Client, submission: &Submission) -> Execute {
+    let Submission {
         request_id,
         user_id,
         sku,
         quantity,
         points,
-    } = content.clone();
-    let gid = content.gid();
+    } = submission.clone();
+    let gid = submission.gid();
     let create = proto::CreateOrderRequest {
         request_id: request_id.clone(),
         user_id: user_id.clone(),
@@ -182,20 +187,20 @@ fn refusal(outcome: &Outcome) -> Option<proto::Refusal> {
     })
 }
 
-fn conflict(content: &Content) -> Status {
+fn conflict(submission: &Submission) -> Status {
     let message = format!(
         "request {} was made before with other content",
-        content.request_id
+        submission.request_id
     );
     error_status(Code::AlreadyExists, "REQUEST_CONFLICT", DOMAIN, message)
 }
 
 /// What a customer is told when the coordinator couldn't serve the call.
-fn status(error: &Error, content: &Content) -> Status {
+fn status(error: &Error, submission: &Submission) -> Status {
     if error.reason().as_deref() == Some("GID_CONFLICT") {
-        return conflict(content);
+        return conflict(submission);
     }
-    tracing::warn!(gid = content.gid(), %error, "order not placed");
+    tracing::warn!(gid = submission.gid(), %error, "order not placed");
     if error.is_retryable() {
         let message = "the order could not be placed now: repeat with the same request_id";
         return error_status(

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, QueryBuilder};
 use tercet_participant::BranchContext;
 
-use super::order::{Content, Order, State};
+use super::order::{Order, State, Submission};
 use super::{Connection, Db};
 
 const COLUMNS: &str = "select order_no, request_id, gid, user_id, sku, quantity, points, state, created_at, updated_at \
@@ -31,9 +31,9 @@ impl TryFrom<StoredOrder> for Order {
         let state = State::from_code(row.state)
             .ok_or_else(|| sqlx::Error::Decode(format!("order state {}", row.state).into()))?;
         Ok(Self {
-            order_no: row.order_no,
+            number: row.order_no,
             gid: row.gid,
-            content: Content {
+            submission: Submission {
                 request_id: row.request_id,
                 user_id: row.user_id,
                 sku: row.sku,
@@ -59,7 +59,7 @@ pub(super) async fn insert(
     connection: &mut Connection,
     context: &BranchContext,
     order_no: &str,
-    content: &Content,
+    submission: &Submission,
     now: i64,
 ) -> sqlx::Result<bool> {
     let inserted = sqlx::query(
@@ -67,13 +67,13 @@ pub(super) async fn insert(
          updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(order_no)
-    .bind(&content.request_id)
+    .bind(&submission.request_id)
     .bind(context.gid())
     .bind(context.branch())
-    .bind(&content.user_id)
-    .bind(&content.sku)
-    .bind(content.quantity)
-    .bind(content.points)
+    .bind(&submission.user_id)
+    .bind(&submission.sku)
+    .bind(submission.quantity)
+    .bind(submission.points)
     .bind(State::Pending.code())
     .bind(now)
     .bind(now)

@@ -275,7 +275,7 @@ impl<D: FenceDb> Call<'_, D> {
         if let Some(outcome) = self.as_if_tried(connection).await? {
             return Ok(outcome);
         }
-        self.from_row(connection).await
+        self.as_recorded(connection).await
     }
 
     /// Does what "no row" calls for, if the insert shows that there was none.
@@ -349,7 +349,7 @@ impl<D: FenceDb> Call<'_, D> {
     }
 
     /// Nothing was written: the row as it stands says the answer.
-    async fn from_row(&self, connection: &mut D::Connection) -> Result<Outcome, ActionError> {
+    async fn as_recorded(&self, connection: &mut D::Connection) -> Result<Outcome, ActionError> {
         let row = D::read(connection, &self.context.key).await?;
         if let Some(row) = &row
             && row.service != self.action.service()
