@@ -174,7 +174,7 @@ fn park_and_force_before_the_decision_are_refused() {
 fn force_waits_out_the_call_under_way() {
     let mut bench = confirming(1);
     let force = bench.command(Command::Force(id("1")));
-    assert!(bench.answers.get(&force).is_none());
+    assert!(!bench.answers.contains_key(&force));
     bench.reply(0, Answer::InDoubt);
     bench.write();
     assert_eq!(bench.answers.get(&force), Some(&Ok(())));

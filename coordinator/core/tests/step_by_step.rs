@@ -19,7 +19,7 @@ fn register(id: &str) -> Command {
 fn a_branch_is_durable_before_its_try_and_tries_are_not_queued() {
     let mut bench = Bench::step_by_step(sequential());
     let first = bench.command(register("1"));
-    assert!(bench.calls.is_empty() && bench.answers.get(&first).is_none());
+    assert!(bench.calls.is_empty() && !bench.answers.contains_key(&first));
     bench.write();
     assert_eq!(bench.under_way(), [(0, Phase::Try)]);
     bench.ask(register("2")).unwrap();
@@ -47,7 +47,7 @@ fn confirm_is_answered_once_the_decision_is_durable_and_again_without_doing_it_t
     bench.ask(register("1")).unwrap();
     bench.reply(0, Answer::Done);
     let confirm = bench.command(Command::Confirm);
-    assert!(bench.answers.get(&confirm).is_none());
+    assert!(!bench.answers.contains_key(&confirm));
     assert_eq!(bench.urgency(), Some(Urgency::Forced));
     bench.write();
     assert_eq!(bench.answers.get(&confirm), Some(&Ok(())));

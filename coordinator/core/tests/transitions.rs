@@ -157,6 +157,7 @@ fn report(phase: Phase, outcome: CallOutcome, branch: usize) -> Event {
     })
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, one event a line")]
 fn events() -> Vec<(&'static str, Event, Duration)> {
     let soon = Duration::from_secs(1);
     let second = |outcome| move |phase| report(phase, outcome, 0);
@@ -368,9 +369,11 @@ fn rows() -> BTreeMap<Row, &'static str> {
     rows
 }
 
+/// What one line of the table is about: state, the event's place in it, records, next state.
+type Key = (TransactionState, usize, String, String);
+
 fn table() -> String {
-    let mut merged: BTreeMap<(TransactionState, usize, String, String), (&str, BTreeSet<&str>)> =
-        BTreeMap::new();
+    let mut merged: BTreeMap<Key, (&str, BTreeSet<&str>)> = BTreeMap::new();
     for ((state, position, kind, records, next), event) in rows() {
         let entry = merged
             .entry((state, position, records, next))
