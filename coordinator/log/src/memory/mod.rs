@@ -119,7 +119,11 @@ impl TransactionLog for MemoryStore {
     }
 
     async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError> {
-        Ok(self.disk().purge(ended_before, limit))
+        let mut disk = self.disk();
+        if !disk.is_current(self.session.id) {
+            return Err(LogError::Failed("this session is fenced".to_owned()));
+        }
+        Ok(disk.purge(ended_before, limit))
     }
 
     async fn counts(&self) -> Result<Counts, LogError> {

@@ -54,7 +54,7 @@ pub(super) static UPDATE: ManyRows = ManyRows::new(
     ") UPDATE global_transaction AS t \
      SET version = v.expected + 1, state = v.state, try_deadline = v.try_deadline, decided_at = v.decided_at, \
          ended_at = v.ended_at, attention_since = v.attention_since, parked = v.parked, progress = v.progress \
-     FROM v WHERE t.gid = v.gid AND t.version = v.expected AND t.owner = ? RETURNING t.gid",
+     FROM v WHERE t.gid = v.gid AND t.version = v.expected AND t.owner = ? RETURNING gid",
 );
 
 /// Changes with a new definition.
@@ -66,7 +66,7 @@ pub(super) static REDEFINE: ManyRows = ManyRows::new(
      SET version = v.expected + 1, state = v.state, try_deadline = v.try_deadline, decided_at = v.decided_at, \
          ended_at = v.ended_at, attention_since = v.attention_since, parked = v.parked, progress = v.progress, \
          participants = v.participants, definition = v.definition \
-     FROM v WHERE t.gid = v.gid AND t.version = v.expected AND t.owner = ? RETURNING t.gid",
+     FROM v WHERE t.gid = v.gid AND t.version = v.expected AND t.owner = ? RETURNING gid",
 );
 
 pub(super) static INSERT_LABELS: ManyRows = ManyRows::new(

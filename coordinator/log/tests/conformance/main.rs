@@ -1,0 +1,57 @@
+//! One suite for every implementation of the log: whatever holds for one holds for all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod appends;
+mod crashes;
+mod differential;
+mod lists;
+mod poison;
+
+/// Runs each test of the suite on each store.
+macro_rules! on_every_store {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::$module::$test(&crate::common::beds::InMemory::default()).await;
+            })*
+        }
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::$module::$test(&crate::common::beds::OnSqlite::default()).await;
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    appends::a_begin_is_there_when_it_is_answered,
+    appends::a_second_begin_is_told_what_is_there,
+    appends::a_change_needs_the_version_it_expects,
+    appends::a_change_of_nothing_is_stale,
+    appends::a_change_leaves_the_definition_and_a_new_definition_replaces_it,
+    appends::gids_that_differ_in_case_are_two,
+    appends::audit_stands_with_its_entry_or_not_at_all,
+    appends::what_is_too_long_is_refused_before_sql,
+    appends::the_largest_entry_passes,
+    appends::a_closed_store_writes_nothing,
+    crashes::what_was_answered_outlives_a_crash,
+    crashes::a_start_adopts_open_transactions_and_leaves_ended_ones,
+    crashes::a_fenced_session_writes_nothing,
+    lists::recovery_reads_open_transactions_page_by_page,
+    lists::lists_are_newest_first_and_pages_cover_everything_once,
+    lists::every_condition_of_a_list_holds,
+    lists::audit_is_listed_newest_first,
+    lists::a_purge_takes_the_oldest_ends_first_and_their_labels,
+    lists::counts_are_of_open_transactions,
+    poison::no_poison_changes_the_verdict_of_another_entry,
+    poison::a_batch_of_nothing_but_poison_has_a_verdict_for_each,
+    differential::arbitrary_transactions_come_back_as_they_were,
+    differential::every_store_gives_the_verdicts_of_the_plainest_one,
+}
