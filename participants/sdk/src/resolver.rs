@@ -245,3 +245,6 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
         settled
     }
 }
+
+#[cfg(test)]
+mod tests;

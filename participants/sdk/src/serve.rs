@@ -4,6 +4,7 @@
 //! [`RunningParticipant`] ends gently ([`RunningParticipant::drain`], then [`RunningParticipant::wait`]) or as a
 //! killed process would ([`RunningParticipant::abort`]), after which the same file can be opened again.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -122,16 +123,28 @@ fn endpoints<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<En
     Ok(endpoints)
 }
 
+/// With a retention of nothing every try would be too late.
+fn some_time<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<ConfigDuration, D::Error> {
+    let duration = ConfigDuration::deserialize(deserializer)?;
+    if duration.get().is_zero() {
+        return Err(serde::de::Error::custom("expected more than \"0s\""));
+    }
+    Ok(duration)
+}
+
 /// `[fence]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FenceSection {
-    /// How long an ended row is kept; at least twice the coordinator's `retention.ended`.
+    /// How long an ended row is kept; at least twice the coordinator's `retention.ended`, never 0.
+    #[serde(deserialize_with = "some_time")]
     pub retention: ConfigDuration,
     /// How long after its try deadline a tried branch is asked about.
     pub ask_after: ConfigDuration,
-    /// How many calls of actions may be under way at once.
-    pub in_flight: usize,
+    /// How many calls of actions may be under way at once, at least 1.
+    pub in_flight: NonZeroUsize,
 }
 
 impl Default for FenceSection {
@@ -140,7 +153,7 @@ impl Default for FenceSection {
         Self {
             retention: ConfigDuration::from_secs(options.retention.as_secs()),
             ask_after: ConfigDuration::from_secs(options.ask_after.as_secs()),
-            in_flight: options.in_flight_max,
+            in_flight: NonZeroUsize::new(options.in_flight_max).unwrap_or(NonZeroUsize::MIN),
         }
     }
 }
@@ -150,7 +163,7 @@ impl From<&FenceSection> for FenceOptions {
         Self {
             retention: section.retention.get(),
             ask_after: section.ask_after.get(),
-            in_flight_max: section.in_flight.max(1),
+            in_flight_max: section.in_flight.get(),
         }
     }
 }
@@ -278,3 +291,6 @@ impl RunningParticipant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
