@@ -1,0 +1,104 @@
+//! The planted bugs: does the simulator bite?
+//!
+//! Each lives in the simulator's own world: a log, a fence, an initiator or a shell that does one thing wrong. None is
+//! in shipped code. A bug that isn't found within its number of seeds is a hole in the workload, the faults or the
+//! properties, and a test fails.
+
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])+ $name:ident within $seeds:literal;)*) => {
+        /// A planted bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug { $($(#[doc = $doc])+ $name),* }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// What is wrong, in one line.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii()),* }
+            }
+
+            /// Within how many seeds, counted from zero, it must be found.
+            pub fn found_within(self) -> u64 {
+                match self { $(Self::$name => $seeds),* }
+            }
+
+            /// By the name that [`Bug`]'s `Debug` writes.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name))
+            }
+        }
+    };
+}
+
+bugs! {
+    /// Confirms are sent when the decision is handed to the log, not when it is durable.
+    CallsBeforeDecision within 100;
+    /// Callers are answered when the decision is handed to the log.
+    AnswersBeforeDecision within 100;
+    /// An append whose outcome is unknown is taken as done.
+    UnknownIsDone within 100;
+    /// An append whose outcome is unknown is taken as failed.
+    UnknownIsFailed within 100;
+    /// After an unknown append the row is looked for without the session's lock, and what isn't there is taken as failed.
+    LookWithoutLock within 100;
+    /// The log writes whatever version the row has.
+    VersionNotChecked within 500;
+    /// The begin of a gid that exists replaces its row.
+    BeginOverwrites within 200;
+    /// A new session doesn't fence the old one, whose last batch may still land (lease not checked).
+    SessionNotFenced within 1_000;
+    /// A write is acknowledged before it is on the disk, and a crash takes it back.
+    WriteNotSynced within 500;
+    /// A call in doubt counts as done.
+    InDoubtIsDone within 100;
+    /// A try in doubt counts as never sent, so that its cancel is left out.
+    InDoubtIsNeverSent within 500;
+    /// A refused confirm or cancel counts as done.
+    RefusalIsRetriedAsDone within 200;
+    /// Cancel is not sent to refused branches.
+    RefusedNotCancelled within 1_000;
+    /// Cancel is not sent to branches in doubt.
+    InDoubtNotCancelled within 500;
+    /// One wake-up in twenty is lost.
+    WakeupLost within 100;
+    /// A call that runs into its time-out is never reported.
+    TimeoutNotReported within 100;
+    /// The shell cancels at the deadline, decided or not.
+    DeadlineAfterDecision within 500;
+    /// Retries have no back-off.
+    NoBackoff within 200;
+    /// The commands that wait for one transaction have no bound.
+    InboxUnbounded within 2_000;
+    /// A restart goes on with undecided transactions only.
+    RecoverySkipsDecided within 500;
+    /// What is loaded forgets who called try.
+    RecoveryForgetsCaller within 500;
+    /// Gids are compared without case.
+    GidIgnoresCase within 500;
+    /// A transaction is confirmed although nobody tried its branches.
+    UntriedConfirmed within 100;
+    /// An initiator that can't say yet is taken to have aborted.
+    UnknownIsAborted within 1_000;
+    /// An initiator's check that finds no row says aborted without inserting one.
+    AbortedWithoutRow within 2_000;
+    /// A cancel that comes before its try leaves no row.
+    EmptyCancelWithoutRow within 200;
+    /// A try that comes after its cancel runs.
+    LateTryAccepted within 500;
+    /// A repeated confirm runs again.
+    ConfirmRunsTwice within 200;
+    /// A confirm without a try runs.
+    ConfirmWithoutTry within 1_000;
+    /// A cancel after the confirm runs.
+    CancelAfterConfirm within 2_000;
+    /// A repeated try is refused.
+    RepeatedTryRefused within 200;
+    /// The fence row is written in a SQL transaction of its own, after the business change.
+    FenceApart within 200;
+    /// The fence selects and then inserts: two calls at once both run.
+    SelectThenInsert within 500;
+    /// A try whose fence row may be cleaned away already is accepted.
+    TooLateNotChecked within 5_000;
+}

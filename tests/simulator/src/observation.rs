@@ -1,0 +1,176 @@
+//! What can be seen of a world: the facts that properties judge. Nothing here says whether a fact is right.
+
+use std::sync::Arc;
+
+use tercet_core::{
+    AppendVerdict, BranchId, BranchIndex, BranchState, CallOutcome, CancelCause, CommandId, ContentHash,
+    Decision, Gid, GlobalTransaction, Mode, Phase, Rejection, TransactionState,
+};
+
+use crate::fence::FenceState;
+use crate::world::Visit;
+
+/// Something that just happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Observed {
+    /// A row of the log was inserted or replaced.
+    RowWritten(RowWritten),
+    /// Acknowledged rows are gone again.
+    RowsLost(Gid),
+    /// The log told a coordinator what became of an append.
+    VerdictGiven {
+        append: u64,
+        gid: Gid,
+        verdict: AppendVerdict,
+        /// What it tried to write.
+        state: Arc<GlobalTransaction>,
+        expected: u64,
+    },
+    /// An append was handed to the log.
+    AppendHanded { append: u64, gid: Gid },
+    /// A call left the coordinator.
+    CallSent(CallSent),
+    /// The coordinator's core was told what became of a call.
+    CallReported {
+        gid: Gid,
+        branch: BranchIndex,
+        phase: Phase,
+        outcome: CallOutcome,
+        alarm: bool,
+        refused_as_too_large: bool,
+    },
+    /// A call reached a participant's fence.
+    FenceActed(FenceActed),
+    /// The coordinator answered a client or operator.
+    Answered {
+        answer: Answer,
+        wait: Waited,
+        /// The gid that the request was about.
+        about: Option<Gid>,
+    },
+    /// A command of an operator or client was carried out (its answer was OK).
+    CommandDone { gid: Gid, command: CommandId },
+    /// A client vouches for the branches that it tried itself, by asking to confirm.
+    Vouched(Gid),
+    /// An initiator's local transaction ended.
+    LocalEnded { gid: Gid, committed: bool },
+    /// A coordinator loaded a row and goes on with it.
+    Recovered { gid: Gid, version: u64 },
+    /// A coordinator is through with one step of one transaction.
+    Stepped(Gid),
+    /// The coordinator died.
+    Crashed,
+}
+
+/// A row before and after a write.
+#[derive(Clone, Debug)]
+pub(crate) struct RowWritten {
+    pub(crate) append: u64,
+    pub(crate) gid: Gid,
+    pub(crate) before: Option<(u64, Arc<GlobalTransaction>)>,
+    pub(crate) after: Arc<GlobalTransaction>,
+    pub(crate) version: u64,
+    pub(crate) expected: u64,
+    /// The session that wrote, and the one that owns the log now.
+    pub(crate) writer: u32,
+    pub(crate) owner: u32,
+}
+
+/// A call that left the coordinator.
+#[derive(Clone, Debug)]
+pub(crate) struct CallSent {
+    pub(crate) gid: Gid,
+    pub(crate) branch: BranchIndex,
+    pub(crate) phase: Phase,
+    pub(crate) number: u32,
+    /// No connection could be made; nothing really left.
+    pub(crate) never_sent: bool,
+}
+
+/// What a participant did with one arrival.
+#[derive(Clone, Debug)]
+pub(crate) struct FenceActed {
+    pub(crate) participant: usize,
+    pub(crate) visit: Visit,
+    pub(crate) before: Option<FenceState>,
+    pub(crate) after: Option<FenceState>,
+    /// The business change was made.
+    pub(crate) ran: bool,
+    /// OK, a refusal by that reason, or neither.
+    pub(crate) answer: Said,
+    /// The business itself refused, or failed; the fence allowed it.
+    pub(crate) business_refused: bool,
+    /// The try's deadline is so old that its row may be gone.
+    pub(crate) too_late: bool,
+}
+
+/// What a participant said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Ok,
+    No(&'static str),
+    Unsure,
+}
+
+/// What somebody waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Durable,
+    Decision,
+    Completion,
+    Branch,
+}
+
+/// An answer of the coordinator.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Shown(Shown),
+    Rejected { gid: Gid, why: Refusal },
+}
+
+/// Why a request was not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Core(Rejection),
+    UnknownTransaction,
+    GidConflict,
+    Overloaded,
+}
+
+/// A transaction as an answer shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) gid: Gid,
+    pub(crate) mode: Mode,
+    pub(crate) content: ContentHash,
+    /// What the request itself carried, where it carried content.
+    pub(crate) asked: Option<ContentHash>,
+    pub(crate) state: TransactionState,
+    pub(crate) branches: Vec<(BranchId, BranchState, bool)>,
+    pub(crate) cause: Option<CancelCause>,
+    /// The transaction says of itself that it waits for a person.
+    pub(crate) parked: bool,
+}
+
+impl Shown {
+    pub(crate) fn of(transaction: &GlobalTransaction, asked: Option<ContentHash>) -> Self {
+        Self {
+            gid: transaction.gid.clone(),
+            mode: transaction.mode,
+            content: transaction.content,
+            asked,
+            state: transaction.state,
+            branches: transaction
+                .branches
+                .iter()
+                .map(|branch| (branch.definition.id.clone(), branch.shown_state(), branch.forced))
+                .collect(),
+            cause: transaction.cancel_cause.clone(),
+            parked: transaction.is_parked(),
+        }
+    }
+
+    pub(crate) fn decision(&self) -> Option<Decision> {
+        self.state.decision()
+    }
+}

@@ -1,0 +1,50 @@
+//! Everything that can pile up has a bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tercet_core::Gid;
+
+use super::{Holds, Property, ensure};
+use crate::observation::Observed;
+use crate::world::{COMMANDS_MAX, World};
+
+/// More scheduled events than this is something that feeds itself.
+const SCHEDULED_MAX: usize = 20_000;
+
+/// One append and one call of a branch and phase at a time, and few waiting commands.
+#[derive(Debug, Default)]
+pub(crate) struct Bounded {
+    appending: BTreeMap<Gid, u64>,
+}
+
+impl Property for Bounded {
+    fn name(&self) -> &'static str {
+        "queues are bounded"
+    }
+
+    fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
+        match observed {
+            Observed::AppendHanded { append, gid } => {
+                let other = self.appending.insert(gid.clone(), *append);
+                ensure(other.is_none(), || format!("two appends of {gid} at once: {other:?} and {append}"))
+            }
+            Observed::VerdictGiven { gid, .. } => {
+                self.appending.remove(gid);
+                Ok(())
+            }
+            Observed::Crashed => {
+                self.appending.clear();
+                Ok(())
+            }
+            Observed::Stepped(gid) => {
+                let waiting = world.coordinator.commands_of(gid);
+                ensure(waiting <= COMMANDS_MAX, || format!("{waiting} commands wait for {gid}"))?;
+                ensure(world.queue_len() <= SCHEDULED_MAX, || format!("{} events are scheduled", world.queue_len()))?;
+                let mut seen = BTreeSet::new();
+                let twice = world.calls.values().filter(|open| open.gid == *gid).find(|open| !seen.insert((open.call.branch, open.call.phase)));
+                ensure(twice.is_none(), || format!("two calls at once: {twice:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

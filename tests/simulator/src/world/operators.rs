@@ -1,0 +1,70 @@
+//! People: operators who retry, park, resume, force and cancel, at random while there are faults, and who tidy up
+//! once there are none.
+
+use tercet_core::Gid;
+
+use super::World;
+use super::event::{Ask, Asker, Event, Request};
+use crate::queue::{Micros, SECOND};
+use crate::workload::WaitFor;
+
+impl World {
+    /// Somebody does something to some transaction.
+    pub(super) fn operator_acts(&mut self) {
+        if self.faults.operator_every == 0 {
+            return;
+        }
+        let mean = self.faults.operator_every * SECOND;
+        let again = self.now + self.rng.between(mean / 4, mean * 2);
+        self.queue.schedule(again, Event::OperatorActs);
+        let index = self.rng.index(self.clients.len());
+        let Some(client) = self.clients.get(index) else { return };
+        let plan = client.plan.plan.clone();
+        let may_cancel = client.plan.may_cancel;
+        let branch = self.rng.index(plan.branches.len());
+        let ask = match self.rng.below(12) {
+            0..=2 => Ask::Retry,
+            3..=5 => Ask::Park,
+            6..=8 => Ask::Resume,
+            9 => Ask::Force(plan.branches[branch].id.clone()),
+            10 if may_cancel => Ask::Cancel(WaitFor::Decision),
+            _ => Ask::Retry,
+        };
+        self.operator_asks(&plan.gid, ask);
+    }
+
+    fn operator_asks(&mut self, gid: &Gid, ask: Ask) {
+        let request = Request { from: Asker::Operator, gid: gid.clone(), ask, plan: None, known: false };
+        self.request_arrives(request);
+    }
+
+    /// After the faults somebody looks after what waits for a person: resumes what is parked, and cancels what can
+    /// neither be confirmed nor end by itself.
+    pub(super) fn operator_helps(&mut self, round: u32) {
+        let is_open = self.log.rows.values().any(|row| !row.state.state.is_ended());
+        if round < 8 || (is_open && round < 400) {
+            let pause: Micros = 30 * SECOND;
+            self.queue.schedule(self.now + pause, Event::OperatorHelps(round + 1));
+        }
+        let wall = self.wall();
+        let open: Vec<(Gid, bool, bool)> = self
+            .log
+            .rows
+            .iter()
+            .filter(|(_, row)| !row.state.state.is_ended())
+            .map(|(gid, row)| {
+                let parked = row.state.branches.iter().any(tercet_core::Branch::is_parked);
+                let stuck = row.state.attention.is_some() && row.state.state.decision().is_none() && wall >= row.state.try_deadline;
+                (gid.clone(), parked, stuck && round > 3)
+            })
+            .collect();
+        for (gid, parked, stuck) in open {
+            if parked {
+                self.operator_asks(&gid, Ask::Resume);
+            }
+            if stuck {
+                self.operator_asks(&gid, Ask::Cancel(WaitFor::Decision));
+            }
+        }
+    }
+}
