@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tercet_database::DatabaseUrl;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant};
-use tercet_participant::{BranchContext, BranchKey, CallLayer, Phase, micros, now_micros};
+use tercet_participant::{BranchContext, BranchKey, Phase, micros, now_micros};
 use tercet_proto::shop::stock::v1::notify_service_client::NotifyServiceClient;
 use tercet_proto::shop::stock::v1::reserve_stock_service_client::ReserveStockServiceClient;
 use tercet_proto::shop::stock::v1::stock_service_client::StockServiceClient;
@@ -19,12 +17,14 @@ use tercet_proto::shop::stock::v1::{
 use tercet_proto::tercet::v1::fence_service_client::FenceServiceClient;
 use tercet_proto::tercet::v1::{FenceState, ListBranchesRequest};
 use tercet_service::{Drain, Endpoint};
-use tokio::sync::Notify;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::queries;
+
+#[path = "tests/death.rs"]
+mod death;
 
 /// A running service on a file of its own, and a connection to it.
 struct Shop {
@@ -216,35 +216,6 @@ async fn many_reservations_at_once_sell_no_more_than_there_is() {
 }
 
 #[tokio::test]
-async fn what_was_tried_survives_a_death_and_is_confirmed_once_afterwards() {
-    let shop = Shop::open().await;
-    shop.seed("tea", 10).await;
-    shop.reserve(Phase::Try, "a", "tea", 4).await.unwrap();
-
-    let shop = shop.killed_and_restarted().await;
-    shop.reserve(Phase::Confirm, "a", "tea", 4).await.unwrap();
-    let shop = shop.killed_and_restarted().await;
-    shop.reserve(Phase::Confirm, "a", "tea", 4).await.unwrap();
-
-    assert_eq!(shop.stock("tea").await, [6, 0, 4, 0]);
-    let late = shop
-        .reserve(Phase::Cancel, "a", "tea", 4)
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&late), "ALREADY_CONFIRMED");
-}
-
-#[tokio::test]
-async fn a_drained_service_lets_its_file_go() {
-    let shop = Shop::open().await;
-    shop.seed("tea", 1).await;
-    shop.running.drain();
-    shop.running.wait().await.unwrap();
-    let shop = Shop::at(shop.folder).await;
-    assert_eq!(shop.stock("tea").await, [1, 0, 0, 0]);
-}
-
-#[tokio::test]
 async fn a_notice_is_written_once() {
     let shop = Shop::open().await;
     let mut client = NotifyServiceClient::new(shop.channel.clone());
@@ -404,97 +375,4 @@ async fn the_fence_can_be_read_by_reconciliation() {
         (ids.as_slice(), rest.next_page_token.as_str()),
         (&["c"][..], "")
     );
-}
-
-/// Lets each confirm be carried out, says so, and never answers: what a caller sees when the participant dies just
-/// after its commit.
-#[derive(Clone)]
-struct DieAfterConfirm(Arc<Notify>);
-
-impl<S> tower::Layer<S> for DieAfterConfirm {
-    type Service = Mute<S>;
-
-    fn layer(&self, inner: S) -> Mute<S> {
-        Mute {
-            inner,
-            confirmed: Arc::clone(&self.0),
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Mute<S> {
-    inner: S,
-    confirmed: Arc<Notify>,
-}
-
-impl<S, B> tower::Service<http::Request<B>> for Mute<S>
-where
-    S: tower::Service<http::Request<B>>,
-    S::Future: Send + 'static,
-    S::Response: Send,
-    S::Error: Send,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = futures::future::BoxFuture<'static, Result<S::Response, S::Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let is_confirm = request.uri().path().ends_with("/Confirm");
-        let answer = self.inner.call(request);
-        let confirmed = Arc::clone(&self.confirmed);
-        Box::pin(async move {
-            let answer = answer.await;
-            if is_confirm {
-                confirmed.notify_one();
-                return std::future::pending().await;
-            }
-            answer
-        })
-    }
-}
-
-#[tokio::test]
-async fn a_death_between_commit_and_answer_confirms_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let confirmed = Arc::new(Notify::new());
-    let layer = CallLayer::new(DieAfterConfirm(Arc::clone(&confirmed)));
-    let running = crate::serve_with(&config(&folder), Drain::new(), layer)
-        .await
-        .unwrap();
-    let channel = Channel::from_shared(running.addresses().grpc_url())
-        .unwrap()
-        .connect_lazy();
-    let shop = Shop {
-        folder,
-        running,
-        channel,
-    };
-    shop.seed("tea", 10).await;
-    shop.reserve(Phase::Try, "a", "tea", 4).await.unwrap();
-
-    let Shop {
-        folder,
-        running,
-        channel,
-    } = shop;
-    let mut client = ReserveStockServiceClient::new(channel);
-    let message = ReserveStockRequest {
-        sku: "tea".to_owned(),
-        quantity: 4,
-    };
-    let unanswered =
-        tokio::spawn(async move { client.confirm(call(Phase::Confirm, "a", message)).await });
-    confirmed.notified().await;
-    running.abort().await;
-    assert!(unanswered.await.unwrap().is_err());
-
-    let shop = Shop::at(folder).await;
-    assert_eq!(shop.stock("tea").await, [6, 0, 4, 0]);
-    shop.reserve(Phase::Confirm, "a", "tea", 4).await.unwrap();
-    assert_eq!(shop.stock("tea").await, [6, 0, 4, 0]);
 }
