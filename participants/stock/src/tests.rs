@@ -376,3 +376,40 @@ async fn the_fence_can_be_read_by_reconciliation() {
         (&["c"][..], "")
     );
 }
+
+#[tokio::test]
+async fn reflection_lists_what_is_served_here_and_nothing_else() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    let shop = Shop::open().await;
+    let request = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..Default::default()
+    };
+    let answers = ServerReflectionClient::new(shop.channel.clone())
+        .server_reflection_info(futures::stream::iter([request]))
+        .await
+        .unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    let mut names: Vec<_> = list
+        .service
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    names.retain(|name| !name.starts_with("grpc."));
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            crate::NOTIFY,
+            crate::RESERVE,
+            "shop.stock.v1.StockService",
+            "tercet.v1.FenceService"
+        ]
+    );
+}

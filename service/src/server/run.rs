@@ -51,8 +51,8 @@ impl Server {
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = services.take_routes();
         routes.add_service(health_service);
-        routes.add_service(reflection(&services.descriptors).build_v1()?);
-        routes.add_service(reflection(&services.descriptors).build_v1alpha()?);
+        routes.add_service(reflection(&services).build_v1()?);
+        routes.add_service(reflection(&services).build_v1alpha()?);
 
         let incoming = KillableListener::new(bound.grpc, kill.clone()).into_stream();
         let grpc = TonicServer::builder()
@@ -140,12 +140,20 @@ impl Server {
     }
 }
 
-fn reflection(descriptors: &[&'static [u8]]) -> tonic_reflection::server::Builder<'static> {
-    descriptors.iter().fold(
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
-        |builder, set| builder.register_encoded_file_descriptor_set(set),
-    )
+/// Lists what is served here, not everything that the descriptors happen to know.
+fn reflection(services: &Services) -> tonic_reflection::server::Builder<'static> {
+    let own = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name("grpc.health.v1.Health")
+        .with_service_name("grpc.reflection.v1.ServerReflection")
+        .with_service_name("grpc.reflection.v1alpha.ServerReflection");
+    let listed = services
+        .names
+        .iter()
+        .fold(own, |builder, name| builder.with_service_name(*name));
+    services.descriptors.iter().fold(listed, |builder, set| {
+        builder.register_encoded_file_descriptor_set(set)
+    })
 }
 
 /// Keeps the health service's statuses equal to the readiness.
