@@ -99,8 +99,8 @@ impl TransactionLog for FaultyStore {
             }
             Fault::LostUnknown => Err(unknown()),
             Fault::LateUnknown => {
-                let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-                late.push_back((lane, batch.to_vec()));
+                let mut delayed = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+                delayed.push_back((lane, batch.to_vec()));
                 Err(unknown())
             }
         }

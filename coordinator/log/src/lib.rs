@@ -9,6 +9,7 @@
 //!
 //! Where to go next:
 //!
+//! - [`open`] and [`migrate`]: from a url to a store.
 //! - [`Log`]: the handle that the coordinator appends and reads through.
 //! - [`Entry`] and [`Row`]: what is appended; `codec` turns transactions into rows and back.
 //! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] and [`sqlite::SqliteStore`] are two.
@@ -19,6 +20,7 @@ mod entry;
 pub mod faults;
 mod group;
 mod memory;
+mod open;
 mod pages;
 pub mod sqlite;
 mod store;
@@ -31,6 +33,7 @@ pub use entry::{
 };
 pub use group::{Failure, Log, LogMetrics, LogOptions};
 pub use memory::{MemoryDisk, MemoryStore};
+pub use open::{DatabaseUrl, OpenError, SchemaState, UrlError, migrate, open};
 pub use store::{
     AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, Lane, OpenPage, Page, PageToken,
     PageTokenError, TransactionLog,

@@ -19,7 +19,8 @@ pub(super) async fn settle(
     answer: &mut (dyn FnMut(usize, Verdict) + Send),
 ) -> Option<Failure> {
     // At most one half waits for each time that a range was halved.
-    let mut waiting: Vec<Range<usize>> = vec![0..batch.len()];
+    let whole = 0..batch.len();
+    let mut waiting: Vec<Range<usize>> = Vec::from([whole]);
     while let Some(range) = waiting.pop() {
         match store.write(lane, &batch[range.clone()]).await {
             Ok(verdicts) if verdicts.len() == range.len() => {
@@ -37,7 +38,7 @@ pub(super) async fn settle(
                 return Some(Failure::Unknown(reason));
             }
             Err(BatchError::Refused(reason)) if range.len() == 1 => {
-                answer(range.start, Verdict::Invalid(reason))
+                answer(range.start, Verdict::Invalid(reason));
             }
             Err(BatchError::Refused(_)) => {
                 let middle = range.start + range.len() / 2;

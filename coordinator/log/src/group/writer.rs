@@ -182,9 +182,7 @@ impl Writer {
     }
 
     async fn write(&self, batch: Vec<Request>) -> Option<Failure> {
-        let Some(oldest) = batch.iter().map(|request| request.queued_at).min() else {
-            return None;
-        };
+        let oldest = batch.iter().map(|request| request.queued_at).min()?;
         let (entries, mut waiters): (Vec<Entry>, Vec<_>) = batch
             .into_iter()
             .map(|request| (request.entry, Some(request.answer)))

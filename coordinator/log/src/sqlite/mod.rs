@@ -67,7 +67,8 @@ struct LaneState {
 
 impl SqliteStore {
     /// Opens the file `path` for the process that others reach at `endpoint`: takes its lock, creates the tables of an
-    /// empty file, fences the session before and adopts its open transactions.
+    /// empty file, fences the session before and adopts its open transactions. `opened_at` is for people who look at the
+    /// table; nothing is decided by it.
     ///
     /// # Errors
     ///
@@ -76,6 +77,7 @@ impl SqliteStore {
     pub async fn open(
         path: impl Into<PathBuf>,
         endpoint: impl Into<String>,
+        opened_at: Timestamp,
     ) -> Result<Self, OpenError> {
         let endpoint = endpoint.into();
         let path = path.into();
@@ -83,13 +85,12 @@ impl SqliteStore {
         let opened = async {
             let lock = HolderLock::acquire(&path, &Holder::this_process(endpoint.clone()))?;
             schema().ensure(&database).await?;
-            let session =
-                session::open(&database, endpoint)
-                    .await
-                    .map_err(|source| OpenError::Open {
-                        path: path.clone(),
-                        source,
-                    })?;
+            let session = session::open(&database, endpoint, opened_at)
+                .await
+                .map_err(|source| OpenError::Open {
+                    path: path.clone(),
+                    source,
+                })?;
             Ok((lock, session))
         };
         match opened.await {
@@ -110,11 +111,6 @@ impl SqliteStore {
                 Err(error)
             }
         }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
     }
 }
 

@@ -1,7 +1,5 @@
 //! Sessions on an SQLite file, and the rare writes beside the appends.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tercet_core::Timestamp;
 use tercet_database::sqlite::Database;
 
@@ -12,7 +10,11 @@ use crate::{AuditRecord, LogError, Session, SessionId};
 const PURGE_MAX: usize = 1_000;
 
 /// Opens a session: fences all others and takes over what they have left open. All of it or nothing, at once.
-pub(super) async fn open(database: &Database, endpoint: String) -> Result<Session, sqlx::Error> {
+pub(super) async fn open(
+    database: &Database,
+    endpoint: String,
+    opened_at: Timestamp,
+) -> Result<Session, sqlx::Error> {
     let mut transaction = database.begin().await?;
     let last: i64 = sqlx::query_scalar(queries::LAST_SESSION)
         .fetch_one(&mut *transaction)
@@ -22,7 +24,7 @@ pub(super) async fn open(database: &Database, endpoint: String) -> Result<Sessio
         .bind(id)
         .bind(0_i64)
         .bind(&endpoint)
-        .bind(wall_clock_micros())
+        .bind(opened_at.as_micros())
         .execute(&mut *transaction)
         .await?;
     sqlx::query(queries::FENCE_OTHERS)
@@ -44,14 +46,6 @@ pub(super) async fn open(database: &Database, endpoint: String) -> Result<Sessio
         id: SessionId(id),
         endpoint,
     })
-}
-
-/// Only for people who look at the table: nothing is decided by it.
-fn wall_clock_micros() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
 pub(super) async fn fence_own(database: &Database, session: SessionId) -> Result<(), sqlx::Error> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::transactions::at;
 use async_trait::async_trait;
 use tercet_log::sqlite::SqliteStore;
 use tercet_log::{MemoryDisk, MemoryStore, TransactionLog};
@@ -51,7 +52,7 @@ impl OnSqlite {
 impl Bed for OnSqlite {
     async fn open(&self) -> Store {
         Arc::new(
-            SqliteStore::open(self.path(), "http://sqlite:7400")
+            SqliteStore::open(self.path(), "http://sqlite:7400", at(1))
                 .await
                 .unwrap(),
         )

@@ -1,6 +1,7 @@
 //! What the tests of the log share: transactions, arbitrary ones, and the stores that are held to one suite.
 
 #![allow(
+    unreachable_pub,
     dead_code,
     clippy::unwrap_used,
     clippy::expect_used,

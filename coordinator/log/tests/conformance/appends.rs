@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tercet_core::{Branch, BranchDefinition, GlobalTransaction};
 use tercet_log::{
     AuditFilter, AuditRecord, BLOB_BYTES_MAX, BatchError, Entry, Filter, Lane, LogError, Stored,
-    TransactionLog, Verdict,
+    Verdict,
 };
 
 use crate::common::beds::{Bed, Store};
@@ -14,24 +14,24 @@ use crate::common::transactions::{
 };
 
 /// The verdict of one entry, written alone.
-pub async fn write(store: &Store, entry: Entry) -> Verdict {
+pub(crate) async fn write(store: &Store, entry: Entry) -> Verdict {
     let mut verdicts = store.write(Lane(0), &[entry]).await.unwrap();
     assert_eq!(verdicts.len(), 1);
     verdicts.remove(0)
 }
 
-pub async fn begin(store: &Store, transaction: &GlobalTransaction) {
+pub(crate) async fn begin(store: &Store, transaction: &GlobalTransaction) {
     assert_eq!(
         write(store, Entry::begin(transaction)).await,
         Verdict::Written
     );
 }
 
-pub async fn read(store: &Store, name: &str) -> Stored {
+pub(crate) async fn read(store: &Store, name: &str) -> Stored {
     store.read(&gid(name)).await.unwrap().unwrap()
 }
 
-pub async fn a_begin_is_there_when_it_is_answered(bed: &dyn Bed) {
+pub(crate) async fn a_begin_is_there_when_it_is_answered(bed: &dyn Bed) {
     let store = bed.open().await;
     let transaction = labelled(trying("a", 1, &["stock", "points"]), &[("order_no", "17")]);
     assert_eq!(store.read(&gid("a")).await.unwrap(), None);
@@ -49,7 +49,7 @@ pub async fn a_begin_is_there_when_it_is_answered(bed: &dyn Bed) {
     );
 }
 
-pub async fn a_second_begin_is_told_what_is_there(bed: &dyn Bed) {
+pub(crate) async fn a_second_begin_is_told_what_is_there(bed: &dyn Bed) {
     let store = bed.open().await;
     let first = trying("a", 1, &["stock"]);
     begin(&store, &first).await;
@@ -73,7 +73,7 @@ pub async fn a_second_begin_is_told_what_is_there(bed: &dyn Bed) {
     assert_eq!(read(&store, "a").await.version, 2);
 }
 
-pub async fn a_change_needs_the_version_it_expects(bed: &dyn Bed) {
+pub(crate) async fn a_change_needs_the_version_it_expects(bed: &dyn Bed) {
     let store = bed.open().await;
     let begun = trying("a", 1, &["stock"]);
     begin(&store, &begun).await;
@@ -105,7 +105,7 @@ pub async fn a_change_needs_the_version_it_expects(bed: &dyn Bed) {
     assert_eq!(read(&store, "a").await.version, 2);
 }
 
-pub async fn a_change_of_nothing_is_stale(bed: &dyn Bed) {
+pub(crate) async fn a_change_of_nothing_is_stale(bed: &dyn Bed) {
     let store = bed.open().await;
     assert_eq!(
         write(&store, Entry::progress(&trying("a", 1, &[]), 1)).await,
@@ -118,7 +118,7 @@ pub async fn a_change_of_nothing_is_stale(bed: &dyn Bed) {
     );
 }
 
-pub async fn a_change_leaves_the_definition_and_a_new_definition_replaces_it(bed: &dyn Bed) {
+pub(crate) async fn a_change_leaves_the_definition_and_a_new_definition_replaces_it(bed: &dyn Bed) {
     let store = bed.open().await;
     let mut transaction = labelled(trying("a", 1, &["stock"]), &[("order_no", "17")]);
     begin(&store, &transaction).await;
@@ -153,7 +153,7 @@ pub async fn a_change_leaves_the_definition_and_a_new_definition_replaces_it(bed
     );
 }
 
-pub async fn gids_that_differ_in_case_are_two(bed: &dyn Bed) {
+pub(crate) async fn gids_that_differ_in_case_are_two(bed: &dyn Bed) {
     let store = bed.open().await;
     let names = ["ORDER-1", "Order-1", "order-1"];
     let entries: Vec<Entry> = names
@@ -170,7 +170,7 @@ pub async fn gids_that_differ_in_case_are_two(bed: &dyn Bed) {
     assert_eq!(store.read(&gid("oRDER-1")).await.unwrap(), None);
 }
 
-pub async fn audit_stands_with_its_entry_or_not_at_all(bed: &dyn Bed) {
+pub(crate) async fn audit_stands_with_its_entry_or_not_at_all(bed: &dyn Bed) {
     let store = bed.open().await;
     let transaction = trying("a", 1, &["stock"]);
     let with = |entry: Entry, reason: &str| entry.with_audit(vec![audit(Some("a"), None, reason)]);
@@ -201,7 +201,7 @@ pub async fn audit_stands_with_its_entry_or_not_at_all(bed: &dyn Bed) {
     assert_eq!(records[2], audit(Some("a"), None, "written"));
 }
 
-pub async fn what_is_too_long_is_refused_before_sql(bed: &dyn Bed) {
+pub(crate) async fn what_is_too_long_is_refused_before_sql(bed: &dyn Bed) {
     let store = bed.open().await;
     let mut transaction = trying("a", 1, &["stock"]);
     transaction.branches[0].try_response = Bytes::from(vec![0; BLOB_BYTES_MAX + 1]);
@@ -229,7 +229,7 @@ pub async fn what_is_too_long_is_refused_before_sql(bed: &dyn Bed) {
     assert_eq!(store.read(&gid("a")).await.unwrap(), None);
 }
 
-pub async fn the_largest_entry_passes(bed: &dyn Bed) {
+pub(crate) async fn the_largest_entry_passes(bed: &dyn Bed) {
     let store = bed.open().await;
     let mut transaction = trying("a", 1, &["stock"]);
     // What stands around them takes a few hundred bytes.
@@ -249,7 +249,7 @@ pub async fn the_largest_entry_passes(bed: &dyn Bed) {
     assert_eq!(read(&store, "a").await.transaction, transaction);
 }
 
-pub async fn a_closed_store_writes_nothing(bed: &dyn Bed) {
+pub(crate) async fn a_closed_store_writes_nothing(bed: &dyn Bed) {
     let store = bed.open().await;
     begin(&store, &confirmed(trying("a", 1, &["stock"]), 2)).await;
     store.close().await;

@@ -1,12 +1,12 @@
 //! What a crash leaves, and what a session that was replaced can still do.
 
-use tercet_log::{BatchError, Entry, Lane, LogError, Stored, TransactionLog, Verdict};
+use tercet_log::{BatchError, Entry, Lane, LogError, Stored, Verdict};
 
 use super::appends::{begin, read, write};
 use crate::common::beds::Bed;
 use crate::common::transactions::{at, audit, confirmed, confirming, gid, trying};
 
-pub async fn what_was_answered_outlives_a_crash(bed: &dyn Bed) {
+pub(crate) async fn what_was_answered_outlives_a_crash(bed: &dyn Bed) {
     let mut expected = trying("a", 1, &["stock"]);
     for round in 0..5_u64 {
         let store = bed.open().await;
@@ -32,7 +32,7 @@ pub async fn what_was_answered_outlives_a_crash(bed: &dyn Bed) {
     }
 }
 
-pub async fn a_start_adopts_open_transactions_and_leaves_ended_ones(bed: &dyn Bed) {
+pub(crate) async fn a_start_adopts_open_transactions_and_leaves_ended_ones(bed: &dyn Bed) {
     let first = bed.open().await;
     let first_session = first.session().clone();
     begin(&first, &trying("trying", 1, &["stock"])).await;
@@ -72,7 +72,7 @@ pub async fn a_start_adopts_open_transactions_and_leaves_ended_ones(bed: &dyn Be
     );
 }
 
-pub async fn a_fenced_session_writes_nothing(bed: &dyn Bed) {
+pub(crate) async fn a_fenced_session_writes_nothing(bed: &dyn Bed) {
     let old = bed.open().await;
     let transaction = trying("a", 1, &["stock"]);
     begin(&old, &transaction).await;

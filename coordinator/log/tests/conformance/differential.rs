@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use tercet_core::GlobalTransaction;
-use tercet_log::{Entry, Lane, MemoryDisk, MemoryStore, TransactionLog, Verdict};
+use tercet_log::{Entry, Lane, MemoryDisk, MemoryStore, Verdict};
 
 use super::appends::write;
 use crate::common::arbitrary::{seeded, transactions};
@@ -30,7 +30,7 @@ fn as_stored(mut transaction: GlobalTransaction) -> GlobalTransaction {
     transaction
 }
 
-pub async fn arbitrary_transactions_come_back_as_they_were(bed: &dyn Bed) {
+pub(crate) async fn arbitrary_transactions_come_back_as_they_were(bed: &dyn Bed) {
     let store = bed.open().await;
     let mut latest = BTreeMap::new();
     for transaction in sample(&transactions(), 128) {
@@ -57,7 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<(u8, u8, bool)>> {
     proptest::collection::vec((0..12_u8, 0..4_u8, any::<bool>()), 1..24)
 }
 
-pub async fn every_store_gives_the_verdicts_of_the_plainest_one(bed: &dyn Bed) {
+pub(crate) async fn every_store_gives_the_verdicts_of_the_plainest_one(bed: &dyn Bed) {
     let plainest: Store = Arc::new(MemoryStore::open(&MemoryDisk::default(), ""));
     let store = bed.open().await;
     let values = sample(&transactions(), 64);

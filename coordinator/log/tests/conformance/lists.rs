@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tercet_core::{ParticipantName, Timestamp, TransactionState};
-use tercet_log::{AuditFilter, Counts, Entry, Filter, Lane, PageToken, TransactionLog, Verdict};
+use tercet_log::{AuditFilter, Counts, Entry, Filter, Lane, PageToken, Verdict};
 
 use super::appends::begin;
 use crate::common::beds::{Bed, Store};
@@ -11,7 +11,7 @@ use crate::common::transactions::{
     at, audit, cancelling_with_attention, confirmed, confirming, gid, labelled, trying,
 };
 
-pub async fn recovery_reads_open_transactions_page_by_page(bed: &dyn Bed) {
+pub(crate) async fn recovery_reads_open_transactions_page_by_page(bed: &dyn Bed) {
     let store = bed.open().await;
     for number in 0..25 {
         let transaction = trying(&format!("t{number:02}"), 25 - number, &["stock"]);
@@ -68,7 +68,7 @@ async fn names(store: &Store, filter: &Filter) -> Vec<String> {
     }
 }
 
-pub async fn lists_are_newest_first_and_pages_cover_everything_once(bed: &dyn Bed) {
+pub(crate) async fn lists_are_newest_first_and_pages_cover_everything_once(bed: &dyn Bed) {
     let store = bed.open().await;
     let mut expected = Vec::new();
     for number in 0..20 {
@@ -85,128 +85,102 @@ pub async fn lists_are_newest_first_and_pages_cover_everything_once(bed: &dyn Be
     assert_eq!(names(&store, &Filter::default()).await, expected);
 }
 
-pub async fn every_condition_of_a_list_holds(bed: &dyn Bed) {
-    let store = bed.open().await;
+/// Five transactions that differ in everything a list can ask for.
+async fn five(store: &Store) {
     let blue = |name: &str, begun_at, participants: &[&str]| {
         labelled(
             trying(name, begun_at, participants),
             &[("colour", "blue"), ("size", "xl")],
         )
     };
-    begin(&store, &trying("1-plain", 1, &["stock"])).await;
-    begin(&store, &blue("2-blue", 2, &["stock", "points"])).await;
-    begin(&store, &confirming(blue("3-blue", 3, &["sto"]), 9)).await;
+    let red = labelled(trying("4-red", 4, &["points"]), &[("colour", "red")]);
+    begin(store, &trying("1-plain", 1, &["stock"])).await;
+    begin(store, &blue("2-blue", 2, &["stock", "points"])).await;
+    begin(store, &confirming(blue("3-blue", 3, &["sto"]), 9)).await;
+    begin(store, &confirmed(red, 9)).await;
     begin(
-        &store,
-        &confirmed(
-            labelled(trying("4-red", 4, &["points"]), &[("colour", "red")]),
-            9,
-        ),
-    )
-    .await;
-    begin(
-        &store,
+        store,
         &cancelling_with_attention(trying("5-stuck", 5, &["ck"]), 9, false),
     )
     .await;
+}
 
-    let filter = Filter::default();
-    let participant = |name: &str| Some(ParticipantName::parse(name).unwrap());
-    let label = |pairs: &[(&str, &str)]| {
-        let labels = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Filter {
-            labels,
-            ..Filter::default()
-        }
-    };
-    let states = |states: &[TransactionState]| Filter {
+fn with_labels(pairs: &[(&str, &str)]) -> Filter {
+    let labels = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Filter {
+        labels,
+        ..Filter::default()
+    }
+}
+
+fn with_states(states: &[TransactionState]) -> Filter {
+    Filter {
         states: states.iter().copied().collect(),
         ..Filter::default()
+    }
+}
+
+fn with_participant(name: &str) -> Filter {
+    Filter {
+        participant: Some(ParticipantName::parse(name).unwrap()),
+        ..Filter::default()
+    }
+}
+
+pub(crate) async fn every_condition_of_a_list_holds(bed: &dyn Bed) {
+    use TransactionState::{Confirmed, Confirming, Trying};
+    let store = bed.open().await;
+    five(&store).await;
+    let blue = with_labels(&[("colour", "blue")]);
+    let early = Filter {
+        begun_before: Some(at(3)),
+        ..Filter::default()
+    };
+    let stuck = Filter {
+        needs_attention: true,
+        ..Filter::default()
+    };
+    let early_and_blue = Filter {
+        begun_before: Some(at(3)),
+        ..blue.clone()
+    };
+    let all_at_once = Filter {
+        states: BTreeSet::from([Trying]),
+        labels: blue.labels.clone(),
+        ..with_participant("points")
     };
     let cases: Vec<(Filter, &[&str])> = vec![
         (
-            filter.clone(),
+            Filter::default(),
             &["5-stuck", "4-red", "3-blue", "2-blue", "1-plain"],
         ),
-        (label(&[("colour", "blue")]), &["3-blue", "2-blue"]),
+        (blue, &["3-blue", "2-blue"]),
         (
-            label(&[("colour", "blue"), ("size", "xl")]),
+            with_labels(&[("colour", "blue"), ("size", "xl")]),
             &["3-blue", "2-blue"],
         ),
-        (label(&[("colour", "blue"), ("size", "s")]), &[]),
-        (label(&[("blue", "colour")]), &[]),
-        (
-            Filter {
-                participant: participant("stock"),
-                ..filter.clone()
-            },
-            &["2-blue", "1-plain"],
-        ),
-        (
-            Filter {
-                participant: participant("sto"),
-                ..filter.clone()
-            },
-            &["3-blue"],
-        ),
-        (
-            Filter {
-                participant: participant("points"),
-                ..filter.clone()
-            },
-            &["4-red", "2-blue"],
-        ),
-        (
-            Filter {
-                participant: participant("%"),
-                ..filter.clone()
-            },
-            &[],
-        ),
-        (states(&[TransactionState::Trying]), &["2-blue", "1-plain"]),
-        (
-            states(&[TransactionState::Confirmed, TransactionState::Confirming]),
-            &["4-red", "3-blue"],
-        ),
-        (
-            Filter {
-                begun_before: Some(at(3)),
-                ..filter.clone()
-            },
-            &["2-blue", "1-plain"],
-        ),
-        (
-            Filter {
-                needs_attention: true,
-                ..filter.clone()
-            },
-            &["5-stuck"],
-        ),
-        (
-            Filter {
-                begun_before: Some(at(3)),
-                ..label(&[("colour", "blue")])
-            },
-            &["2-blue"],
-        ),
-        (
-            Filter {
-                states: BTreeSet::from([TransactionState::Trying]),
-                participant: participant("points"),
-                ..label(&[("size", "xl")])
-            },
-            &["2-blue"],
-        ),
+        (with_labels(&[("colour", "blue"), ("size", "s")]), &[]),
+        (with_labels(&[("blue", "colour")]), &[]),
+        (with_participant("stock"), &["2-blue", "1-plain"]),
+        (with_participant("sto"), &["3-blue"]),
+        (with_participant("points"), &["4-red", "2-blue"]),
+        (with_participant("%"), &[]),
+        (with_states(&[Trying]), &["2-blue", "1-plain"]),
+        (with_states(&[Confirmed, Confirming]), &["4-red", "3-blue"]),
+        (early, &["2-blue", "1-plain"]),
+        (stuck, &["5-stuck"]),
+        (early_and_blue, &["2-blue"]),
+        (all_at_once, &["2-blue"]),
     ];
     for (filter, expected) in cases {
         assert_eq!(names(&store, &filter).await, expected, "{filter:?}");
     }
 }
 
-pub async fn audit_is_listed_newest_first(bed: &dyn Bed) {
+pub(crate) async fn audit_is_listed_newest_first(bed: &dyn Bed) {
     let store = bed.open().await;
     for number in 0..7 {
         let name = format!("t{}", number % 2);
@@ -264,7 +238,7 @@ pub async fn audit_is_listed_newest_first(bed: &dyn Bed) {
     );
 }
 
-pub async fn a_purge_takes_the_oldest_ends_first_and_their_labels(bed: &dyn Bed) {
+pub(crate) async fn a_purge_takes_the_oldest_ends_first_and_their_labels(bed: &dyn Bed) {
     let store = bed.open().await;
     let entries: Vec<Entry> = (0..10_i64)
         .map(|number| {
@@ -324,7 +298,7 @@ pub async fn a_purge_takes_the_oldest_ends_first_and_their_labels(bed: &dyn Bed)
     );
 }
 
-pub async fn counts_are_of_open_transactions(bed: &dyn Bed) {
+pub(crate) async fn counts_are_of_open_transactions(bed: &dyn Bed) {
     let store = bed.open().await;
     assert_eq!(store.counts().await.unwrap(), Counts::default());
     begin(&store, &confirmed(trying("a", 1, &["stock"]), 9)).await;

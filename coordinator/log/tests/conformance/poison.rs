@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tercet_core::GlobalTransaction;
-use tercet_log::{
-    AuditFilter, BLOB_BYTES_MAX, Entry, Log, LogOptions, TransactionLog, Urgency, Verdict,
-};
+use tercet_log::{AuditFilter, BLOB_BYTES_MAX, Entry, Log, LogOptions, Urgency, Verdict};
 
 use super::appends::begin;
 use crate::common::beds::{Bed, Store};
@@ -115,7 +113,7 @@ async fn run(store: &Store, log: &Log, round: usize, poison: Poison, position: u
     assert_eq!(log.metrics().last_batch, 64);
 }
 
-pub async fn no_poison_changes_the_verdict_of_another_entry(bed: &dyn Bed) {
+pub(crate) async fn no_poison_changes_the_verdict_of_another_entry(bed: &dyn Bed) {
     let store = bed.open().await;
     let log = Log::start(
         Arc::clone(&store),
@@ -167,7 +165,7 @@ pub async fn no_poison_changes_the_verdict_of_another_entry(bed: &dyn Bed) {
     }
 }
 
-pub async fn a_batch_of_nothing_but_poison_has_a_verdict_for_each(bed: &dyn Bed) {
+pub(crate) async fn a_batch_of_nothing_but_poison_has_a_verdict_for_each(bed: &dyn Bed) {
     let store = bed.open().await;
     let log = Log::start(Arc::clone(&store), &LogOptions::default());
     let appends: Vec<_> = (0..40)
