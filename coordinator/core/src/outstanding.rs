@@ -42,21 +42,33 @@ impl Outstanding {
         branch: &Branch,
         phase: Phase,
         not_after: Option<Timestamp>,
-        now: Timestamp,
+        moment: Moment<'_>,
     ) {
         let progress = branch.progress(phase);
-        match progress.next_attempt_at {
-            Some(at) if at > now => self.wake(at, now),
-            _ => {
-                let number = progress.calls.saturating_add(1);
-                self.calls.push(Call {
-                    branch: index,
-                    phase,
-                    number,
-                    not_after,
-                });
-            }
+        if let Some(at) = moment.still_ahead(progress.next_attempt_at) {
+            return self.wake(at, moment.now);
         }
+        self.calls.push(Call {
+            branch: index,
+            phase,
+            number: progress.calls.saturating_add(1),
+            not_after,
+        });
+    }
+}
+
+/// The time that is asked about, and what bounds a pause.
+#[derive(Clone, Copy, Debug)]
+struct Moment<'a> {
+    now: Timestamp,
+    policy: &'a RetryPolicy,
+}
+
+impl Moment<'_> {
+    /// The time of a retry that isn't due yet. One that lies further ahead than any pause is long was set before the
+    /// clock went back, and is due: nobody waits for a clock to catch up with itself.
+    fn still_ahead(self, at: Option<Timestamp>) -> Option<Timestamp> {
+        at.filter(|at| *at > self.now && *at <= self.now.saturating_add(self.policy.max))
     }
 }
 
@@ -64,26 +76,28 @@ impl GlobalTransaction {
     /// Everything that is due at `now`, and when to look again.
     pub fn outstanding(&self, now: Timestamp, policy: &RetryPolicy) -> Outstanding {
         let mut outstanding = Outstanding::default();
+        let moment = Moment { now, policy };
         match self.state {
-            TransactionState::Trying => self.outstanding_tries(now, &mut outstanding),
+            TransactionState::Trying => self.outstanding_tries(moment, &mut outstanding),
             TransactionState::Confirming => {
-                self.outstanding_second(Decision::Confirm, now, policy, &mut outstanding);
+                self.outstanding_second(Decision::Confirm, moment, &mut outstanding);
             }
             TransactionState::Cancelling => {
-                self.outstanding_second(Decision::Cancel, now, policy, &mut outstanding);
+                self.outstanding_second(Decision::Cancel, moment, &mut outstanding);
             }
             TransactionState::Confirmed | TransactionState::Cancelled => {}
         }
         outstanding
     }
 
-    fn outstanding_tries(&self, now: Timestamp, outstanding: &mut Outstanding) {
+    fn outstanding_tries(&self, moment: Moment<'_>, outstanding: &mut Outstanding) {
+        let now = moment.now;
         outstanding.wake(self.try_deadline, now);
         let is_past = now >= self.try_deadline;
         if self.options.initiator.is_some() && is_past {
-            match self.next_check_at {
-                Some(at) if at > now => outstanding.wake(at, now),
-                _ => outstanding.ask_initiator = true,
+            match moment.still_ahead(self.next_check_at) {
+                Some(at) => outstanding.wake(at, now),
+                None => outstanding.ask_initiator = true,
             }
         } else if is_past {
             return;
@@ -103,32 +117,24 @@ impl GlobalTransaction {
                 && branch.definition.tried_by == TriedBy::Coordinator
         });
         for (index, branch) in waiting.take(if one_by_one { 1 } else { usize::MAX }) {
-            outstanding.call(index, branch, Phase::Try, not_after, now);
+            outstanding.call(index, branch, Phase::Try, not_after, moment);
         }
     }
 
     fn outstanding_second(
         &self,
         decision: Decision,
-        now: Timestamp,
-        policy: &RetryPolicy,
+        moment: Moment<'_>,
         outstanding: &mut Outstanding,
     ) {
+        let Moment { now, policy } = moment;
         if let Some(decided_at) = self.decided_at {
             outstanding.wake(decided_at.saturating_add(policy.attention_after), now);
         }
-        let one_by_one =
-            decision == Decision::Cancel && self.options.try_order == TryOrder::Sequential;
-        let open = self
-            .branches
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, branch)| !branch.state.is_ended());
-        // The last open one holds back the rest, parked or not: that is what "in reverse" promises.
-        for (index, branch) in open.take(if one_by_one { 1 } else { usize::MAX }) {
+        // Parked or not: one that is parked still holds back those before it, which is what "in reverse" promises.
+        for (index, branch) in self.next_in_phase_two(decision) {
             if !branch.is_parked() {
-                outstanding.call(index, branch, Phase::from(decision), None, now);
+                outstanding.call(index, branch, Phase::from(decision), None, moment);
             }
         }
         outstanding.calls.reverse();

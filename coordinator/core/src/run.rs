@@ -184,7 +184,12 @@ impl Run {
         if self.lost.is_some() || self.appending.is_some() {
             return;
         }
-        self.append_not_before = self.append_not_before.filter(|at| now < *at);
+        // A pause that is longer than any was set before the clock went back.
+        let longest = now.saturating_add(self.policy.max);
+        self.append_not_before = self
+            .append_not_before
+            .filter(|at| now < *at && *at <= longest);
+        self.dirty_since = self.dirty_since.map(|since| since.min(now));
         if self.append_not_before.is_none() {
             if let Ok(records) = self.decide(&Event::Woken, now) {
                 self.commit(&records, None, now);
@@ -231,7 +236,7 @@ impl Run {
             return self.answer(id, Err(rejection));
         }
         if let Command::Force(branch) = &command
-            && let Some(index) = self.branch_with_second_under_way(branch)
+            && let Some(index) = self.branch_under_way(branch)
         {
             self.forces.entry(index).or_default().push(id);
             return;
@@ -243,10 +248,14 @@ impl Run {
         }
     }
 
-    fn branch_with_second_under_way(&self, id: &BranchId) -> Option<BranchIndex> {
-        let phase = Phase::from(self.transaction.state.decision()?);
+    /// The branch of that id, if it could be forced by now but for a call that is under way: a try that was still
+    /// out when cancel was decided counts as well.
+    fn branch_under_way(&self, id: &BranchId) -> Option<BranchIndex> {
+        self.transaction.state.decision()?;
         let (index, _) = self.transaction.branch(id)?;
-        self.under_way.contains(&(index, phase)).then_some(index)
+        let phases = [Phase::Try, Phase::Confirm, Phase::Cancel];
+        let is_under_way = |phase| self.under_way.contains(&(index, phase));
+        phases.into_iter().any(is_under_way).then_some(index)
     }
 
     fn release_forces(&mut self, index: BranchIndex) {

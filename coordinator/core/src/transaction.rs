@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Branch, BranchId, BranchIndex, BranchState, CallError, ContentHash, Gid, Options, Timestamp,
+    TryOrder,
 };
 
 /// The five states. Retry counts, time-outs, attention and parking are data beside the state, never more states.
@@ -188,15 +189,30 @@ impl GlobalTransaction {
             .min_by_key(|attention| attention.since)
     }
 
-    /// Whether a decided transaction makes no progress until a person acts: something is parked and nothing else
-    /// is left to do.
+    /// Whether a decided transaction makes no progress until a person acts: whatever would be called next is parked.
+    /// Where cancels go in reverse that is the last open branch, which holds back the rest.
     pub fn is_parked(&self) -> bool {
-        self.state.decision().is_some()
-            && self.branches.iter().any(Branch::is_parked)
-            && self
-                .branches
-                .iter()
-                .all(|branch| branch.state.is_ended() || branch.is_parked())
+        let Some(decision) = self.state.decision() else {
+            return false;
+        };
+        let mut next = self.next_in_phase_two(decision).peekable();
+        next.peek().is_some() && next.all(|(_, branch)| branch.is_parked())
+    }
+
+    /// The open branches that the decision is carried to next, last first: all at once, or the last one alone where
+    /// cancels go in reverse, one after the other.
+    pub(crate) fn next_in_phase_two(
+        &self,
+        decision: Decision,
+    ) -> impl Iterator<Item = (BranchIndex, &Branch)> {
+        let one_by_one =
+            decision == Decision::Cancel && self.options.try_order == TryOrder::Sequential;
+        self.branches
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, branch)| !branch.state.is_ended())
+            .take(if one_by_one { 1 } else { usize::MAX })
     }
 
     /// The first branch whose try isn't done, in order.

@@ -32,7 +32,16 @@ impl GlobalTransaction {
             )];
         }
         match report.phase {
-            Phase::Try => vec![self.try_finished(branch, report, around)],
+            Phase::Try => {
+                let mut records = vec![self.try_finished(branch, report, around)];
+                records.extend(raised(
+                    branch,
+                    report,
+                    report.alarm.as_deref().map(cut),
+                    around,
+                ));
+                records
+            }
             Phase::Confirm | Phase::Cancel => self.second_finished(branch, report, around),
         }
     }
@@ -159,16 +168,8 @@ impl GlobalTransaction {
                 branch: report.branch,
                 attention,
             }));
-        } else if let Some(why) = alarm(report).filter(|_| branch.attention.is_none()) {
-            let attention = Attention {
-                why,
-                since: around.now,
-                parked: false,
-            };
-            records.push(Record::Noted(Note::AttentionRaised {
-                branch: Some(report.branch),
-                attention,
-            }));
+        } else {
+            records.extend(raised(branch, report, alarm(report), around));
         }
         records
     }
@@ -249,6 +250,24 @@ impl GlobalTransaction {
         }
         records
     }
+}
+
+/// The note that flags a branch, unless it is flagged already.
+fn raised(
+    branch: &Branch,
+    report: &CallReport,
+    why: Option<String>,
+    around: &Surroundings<'_>,
+) -> Option<Record> {
+    let why = why.filter(|_| branch.attention.is_none())?;
+    Some(Record::Noted(Note::AttentionRaised {
+        branch: Some(report.branch),
+        attention: Attention {
+            why,
+            since: around.now,
+            parked: false,
+        },
+    }))
 }
 
 /// Why a person should look at a failed confirm or cancel at once, if so.
