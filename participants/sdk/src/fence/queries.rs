@@ -181,9 +181,10 @@ impl FenceDb for Db {
         limit: u32,
     ) -> sqlx::Result<Vec<BranchKey>> {
         let keys: Vec<(String, String)> = sqlx::query_as(
-            "select gid, branch from tercet_fence where state <> 1 and changed_at < ? \
+            "select gid, branch from tercet_fence where state <> 1 and changed_at < ? and try_deadline < ? \
              order by changed_at limit ?",
         )
+        .bind(before)
         .bind(before)
         .bind(i64::from(limit))
         .fetch_all(connection)

@@ -400,3 +400,56 @@ async fn cleaning_takes_old_ended_rows_and_never_a_tried_one() {
     assert_eq!(queries::count_fence_rows(&mut reader).await.unwrap(), 1);
     assert_eq!(fixture.state("t").await, Some(FenceState::Tried));
 }
+
+#[tokio::test]
+async fn a_cancel_fences_off_its_try_until_that_would_be_too_late() {
+    let retention = Duration::from_secs(10);
+    let fixture = Fixture::with(FenceOptions {
+        retention,
+        ..FenceOptions::default()
+    })
+    .await;
+    // Cancelled now; its try deadline is 30 seconds away.
+    fixture.given(Some(FenceState::Cancelled), "c", 0).await;
+    let cleaner = crate::Cleaner::new(fixture.fence.clone());
+    let at = |seconds| now_micros() + micros(Duration::from_secs(seconds));
+
+    assert_eq!(
+        cleaner.round(at(20)).await.unwrap(),
+        0,
+        "a try could still come in time"
+    );
+    assert_eq!(cleaner.round(at(50)).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_action_that_panics_is_in_doubt_and_leaves_nothing() {
+    struct Panics;
+    impl crate::Action for Panics {
+        type Db = tercet_database::sqlite::Db;
+        type Request = ();
+        type Reply = ();
+        const SERVICE: &'static str = "test.v1.PanicService";
+
+        async fn on_try(
+            &self,
+            connection: &mut sqlx::SqliteConnection,
+            _: &crate::BranchContext,
+            (): (),
+        ) -> Result<(), ActionError> {
+            queries::freeze(connection, crate::testing::WALLET, 1).await?;
+            panic!("as any action may");
+        }
+    }
+    let fixture = Fixture::new().await;
+
+    let answer = fixture
+        .fence
+        .call(Arc::new(Panics), context(Phase::Try, "p"), Bytes::new())
+        .await;
+
+    assert_eq!(answer.unwrap_err().code(), Code::Internal);
+    assert_eq!(fixture.state("p").await, None);
+    assert_eq!(fixture.balance().await, (100, 0, 0));
+    fixture.call(Phase::Try, "p", 1).await.unwrap();
+}
