@@ -1,1 +1,32 @@
 //! The coordinator's shell: gRPC in, participant calls out, the log and the timers.
+//!
+//! All decisions are made by `tercet_core`; this crate owns every `await` around it. There is one path: recovery is
+//! loading what the log holds and asking the core what is outstanding.
+//!
+//! Where to go next:
+//!
+//! - [`Coordinator::start`]: a whole coordinator, as `tercet serve` runs it and as tests do;
+//! - `api`: the rpcs, in the order of checks that the contract fixes;
+//! - `transactions`: one task for each open transaction, and how they are found;
+//! - `participants`: calls out, and what their answers mean;
+//! - `validate`, `view`, `errors`: requests in, messages and errors out;
+//! - `json`: payloads by the participant's own schema;
+//! - [`Config`]: every key of the configuration.
+//!
+//! What must never happen here: a decision; an answer before its facts are durable; a durable step that dies with
+//! its client's connection; a lock that is held across an `await`; a queue, cache or retry without a bound.
+
+mod api;
+mod clock;
+pub mod config;
+pub mod errors;
+mod json;
+mod log_health;
+mod participants;
+mod server;
+mod transactions;
+mod validate;
+mod view;
+
+pub use config::Config;
+pub use server::{Coordinator, Running, StartError, StopError};

@@ -67,6 +67,11 @@ where
     }
 }
 
+/// How long the caller of a request waits for its answer; none if it didn't say.
+pub fn caller_timeout(headers: &HeaderMap) -> Option<Duration> {
+    timeout(headers)
+}
+
 /// The `grpc-timeout` header: at most eight digits and a unit.
 fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;

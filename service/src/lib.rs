@@ -22,6 +22,7 @@ mod http;
 mod killable;
 
 pub use config::{ConfigDuration, ConfigError, Endpoint, ListenAddress, load};
+pub use deadline::caller_timeout;
 pub use drain::Drain;
 pub use readiness::Readiness;
 pub use server::{Addresses, Bound, Listen, ListenError, Running, ServeError, Services};

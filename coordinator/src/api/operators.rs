@@ -1,0 +1,84 @@
+//! What operators do to a transaction: retry, park, resume, force. Each is recorded in the same append as its effect.
+
+use tercet_core::{BranchId, Command, Gid};
+use tercet_log::AuditRecord;
+use tercet_proto::tercet::v1 as pb;
+
+use super::{Api, whole};
+use crate::clock;
+use crate::errors::ApiError;
+use crate::transactions::Ask;
+use crate::validate;
+
+impl Api {
+    /// Makes every waiting call due now.
+    pub(super) async fn retry(
+        &self,
+        request: pb::RetryTransactionRequest,
+    ) -> Result<pb::Transaction, ApiError> {
+        let gid = validate::gid(&request.gid)?;
+        let audit = record("RetryTransaction", &gid, None, request.reason);
+        self.operate(&gid, Command::Retry, audit).await
+    }
+
+    /// Stops the retries of phase two.
+    pub(super) async fn park(
+        &self,
+        request: pb::ParkTransactionRequest,
+    ) -> Result<pb::Transaction, ApiError> {
+        let gid = validate::gid(&request.gid)?;
+        let audit = record("ParkTransaction", &gid, None, request.reason);
+        let reason = audit.reason.clone();
+        self.operate(&gid, Command::Park { reason }, audit).await
+    }
+
+    /// Lets the retries go on.
+    pub(super) async fn resume(
+        &self,
+        request: pb::ResumeTransactionRequest,
+    ) -> Result<pb::Transaction, ApiError> {
+        let gid = validate::gid(&request.gid)?;
+        let audit = record("ResumeTransaction", &gid, None, request.reason);
+        self.operate(&gid, Command::Resume, audit).await
+    }
+
+    /// Records a branch as done by hand.
+    pub(super) async fn force(
+        &self,
+        request: pb::ForceBranchRequest,
+    ) -> Result<pb::Transaction, ApiError> {
+        let gid = validate::gid(&request.gid)?;
+        let branch = match validate::branch_id(&request.branch_id) {
+            Ok(branch) => branch,
+            Err(refusal) => return Err(self.refuse_if_known(&gid, refusal).await),
+        };
+        let audit = record("ForceBranch", &gid, Some(branch.clone()), request.reason);
+        self.operate(&gid, Command::Force(branch), audit).await
+    }
+
+    async fn operate(
+        &self,
+        gid: &Gid,
+        command: Command,
+        audit: AuditRecord,
+    ) -> Result<pb::Transaction, ApiError> {
+        let answer = self
+            .transactions
+            .command(gid, command, Some(audit), Ask::now(whole))
+            .await?;
+        answer.ok_or_else(|| ApiError::unknown_transaction(gid))
+    }
+}
+
+fn record(action: &str, gid: &Gid, branch: Option<BranchId>, reason: String) -> AuditRecord {
+    AuditRecord {
+        at: clock::now(),
+        // Callers aren't identified in this version.
+        who: String::new(),
+        action: action.to_owned(),
+        gid: Some(gid.clone()),
+        branch,
+        participant: None,
+        reason: validate::cut_reason(reason),
+    }
+}

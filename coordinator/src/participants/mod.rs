@@ -1,0 +1,68 @@
+//! Calls to participants: the directory of the configured ones, and everything on the way to them.
+//!
+//! ```text
+//! Participants::call   by name; one that isn't configured any more is flagged, not dropped
+//!   Participant::call  a permit (max_in_flight), an endpoint in turn, the time-out
+//!     unary::exchange  one call, from bytes to bytes
+//!   classify           what the answer means: done, refused, in doubt
+//! ```
+//!
+//! A slow or dead participant holds up nobody but those who wait for it: permits, breaker and endpoints are its
+//! own. Must never: decide what follows from an answer; that is the core's.
+
+mod breaker;
+mod classify;
+mod endpoints;
+mod initiator;
+mod metadata;
+mod participant;
+mod unary;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tercet_core::{CallReport, ParticipantName};
+
+pub(crate) use endpoints::AddressError;
+pub(crate) use metadata::CallOrder;
+pub(crate) use participant::{Participant, Waiting};
+
+use crate::config::Config;
+
+/// The configured participants.
+#[derive(Debug)]
+pub(crate) struct Participants(BTreeMap<ParticipantName, Arc<Participant>>);
+
+impl Participants {
+    /// Opens no connection yet.
+    pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
+        let max = config.limits.try_response_bytes;
+        config
+            .participants
+            .iter()
+            .map(|(key, participant)| {
+                let made = Participant::new(key.0.clone(), participant.clone(), max)?;
+                Ok((key.0.clone(), Arc::new(made)))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The participant of that name.
+    pub(crate) fn get(&self, name: &ParticipantName) -> Option<&Arc<Participant>> {
+        self.0.get(name)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        self.0.values()
+    }
+
+    /// Makes one call of a branch, however it ends.
+    pub(crate) async fn call(&self, order: CallOrder) -> CallReport {
+        match self.get(&order.definition.participant) {
+            Some(participant) => participant.call(&order).await,
+            None => participant::unconfigured(&order),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! One participant: its endpoints, how many calls it gets at a time, its breaker, and what waits for it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tercet_core::{
+    ActionName, CallError, CallOutcome, CallReport, ParticipantName, Phase, Timestamp,
+};
+use tercet_proto::tercet::v1 as pb;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+
+use super::breaker::{Breaker, BreakerState};
+use super::classify::{Classified, classify};
+use super::endpoints::{AddressError, Endpoints};
+use super::metadata::{CallOrder, RequestError};
+use super::unary::{Exchange, Reply, exchange};
+use crate::clock;
+use crate::config::{ActionConfig, ParticipantConfig, phases};
+use crate::view;
+
+/// A configured participant.
+#[derive(Debug)]
+pub(crate) struct Participant {
+    pub(crate) name: ParticipantName,
+    config: ParticipantConfig,
+    try_response_bytes_max: usize,
+    endpoints: Endpoints,
+    /// One for each call that may be under way. Who waits here is an open branch, and those are bounded by the
+    /// limits on open transactions.
+    permits: Semaphore,
+    breaker: Breaker,
+    /// Decided branches that wait for it, those under way included.
+    waiting: AtomicU64,
+    last_error: Mutex<Option<(CallError, Timestamp)>>,
+}
+
+impl Participant {
+    pub(super) fn new(
+        name: ParticipantName,
+        config: ParticipantConfig,
+        try_response_bytes_max: usize,
+    ) -> Result<Self, AddressError> {
+        let calls_max = usize::try_from(config.max_in_flight.get()).unwrap_or(usize::MAX);
+        Ok(Self {
+            name,
+            endpoints: Endpoints::new(&config)?,
+            permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
+            breaker: Breaker::new(config.breaker),
+            waiting: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+            try_response_bytes_max,
+            config,
+        })
+    }
+
+    /// The action of that name.
+    pub(crate) fn action(&self, name: &ActionName) -> Option<&ActionConfig> {
+        self.config
+            .actions
+            .iter()
+            .find(|(key, _)| key.0 == *name)
+            .map(|(_, action)| action)
+    }
+
+    /// Whether new tries are let through; the error is how long to wait.
+    pub(crate) fn admit(&self) -> Result<(), Duration> {
+        self.breaker.admit(Instant::now())
+    }
+
+    /// Decided branches that wait for it.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How long a call to it may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.config.timeout.get()
+    }
+
+    /// A channel to one of its endpoints, for reading its descriptors.
+    pub(crate) fn channel(&self) -> Channel {
+        self.endpoints.pick().channel()
+    }
+
+    /// Makes one call of a branch, however it ends.
+    pub(super) async fn call(&self, order: &CallOrder) -> CallReport {
+        let asked_at = clock::now();
+        let Some(_permit) = self.permit(order.call.not_after, asked_at).await else {
+            let error = CallError {
+                code: tonic::Code::DeadlineExceeded as i32,
+                reason: String::new(),
+                message: "the deadline came before its turn".to_owned(),
+            };
+            return report(order, never_sent(error), asked_at, Duration::ZERO);
+        };
+        let started_at = clock::now();
+        let began = Instant::now();
+        let timeout = match order.call.not_after {
+            // A try needs no longer than until its deadline.
+            Some(not_after) => self.timeout().min(not_after.saturating_since(started_at)),
+            None => self.timeout(),
+        };
+        let reply = match order.call.phase {
+            Phase::Try => Reply::Keep(self.try_response_bytes_max),
+            Phase::Confirm | Phase::Cancel => Reply::Discard,
+        };
+        let exchanged = self
+            .exchange(|timeout| order.request(timeout), reply, timeout)
+            .await;
+        let classified = match exchanged {
+            Ok(exchange) => classify(exchange),
+            Err(error) => Classified {
+                is_answer: true,
+                ..never_sent(CallError {
+                    code: tonic::Code::Internal as i32,
+                    reason: String::new(),
+                    message: error.to_string(),
+                })
+            },
+        };
+        self.note(&classified, order.call.phase);
+        report(order, classified, started_at, began.elapsed())
+    }
+
+    async fn permit(
+        &self,
+        not_after: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Some(permit);
+        }
+        match not_after {
+            // The semaphore is never closed.
+            None => self.permits.acquire().await.ok(),
+            Some(not_after) => {
+                let wait = not_after.saturating_since(now);
+                let permit = tokio::time::timeout(wait, self.permits.acquire()).await;
+                permit.ok().and_then(Result::ok)
+            }
+        }
+    }
+
+    /// One exchange, with the next endpoint as long as the call certainly wasn't sent.
+    pub(super) async fn exchange(
+        &self,
+        request: impl Fn(Duration) -> Result<Request<Full<Bytes>>, RequestError>,
+        reply: Reply,
+        timeout: Duration,
+    ) -> Result<Exchange, RequestError> {
+        let end = Instant::now() + timeout;
+        let mut tried = 0;
+        loop {
+            let endpoint = self.endpoints.pick();
+            let left = end.saturating_duration_since(Instant::now());
+            let exchanged = exchange(endpoint.channel(), request(left)?, reply, left).await;
+            let is_answer = !matches!(
+                exchanged,
+                Exchange::NeverSent(_) | Exchange::TimedOut | Exchange::Broken(_)
+            );
+            self.endpoints.report(endpoint, is_answer);
+            tried += 1;
+            let is_over = Instant::now() >= end || tried >= self.endpoints.len();
+            if is_over || !matches!(exchanged, Exchange::NeverSent(_)) {
+                return Ok(exchanged);
+            }
+        }
+    }
+
+    fn note(&self, classified: &Classified, phase: Phase) {
+        if phase == Phase::Try {
+            if classified.is_answer {
+                self.breaker.answered();
+            } else {
+                self.breaker.unanswered(Instant::now());
+            }
+        }
+        if let Some(error) = &classified.error {
+            let mut last = self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *last = Some((error.clone(), clock::now()));
+        }
+    }
+
+    /// How it is, for operators.
+    pub(crate) fn message(&self) -> pb::Participant {
+        let last = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let calls_max = usize::try_from(self.config.max_in_flight.get()).unwrap_or(usize::MAX);
+        let in_flight = calls_max.saturating_sub(self.permits.available_permits());
+        let breaker = match self.breaker.state() {
+            BreakerState::Closed => pb::BreakerState::Closed,
+            BreakerState::Open => pb::BreakerState::Open,
+            BreakerState::HalfOpen => pb::BreakerState::HalfOpen,
+        };
+        pb::Participant {
+            name: self.name.as_str().to_owned(),
+            endpoints: self
+                .config
+                .endpoints
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            actions: self
+                .config
+                .actions
+                .iter()
+                .map(|(name, action)| pb::Action {
+                    name: name.0.as_str().to_owned(),
+                    service: action.service.to_string(),
+                    verbs: phases(action.verbs)
+                        .map(|phase| view::phase(phase) as i32)
+                        .collect(),
+                })
+                .collect(),
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            waiting: self.waiting(),
+            paused: false,
+            breaker: breaker as i32,
+            last_error: last.as_ref().map(|(error, _)| view::call_error(error)),
+            last_error_at: last.map(|(_, at)| view::timestamp(at)),
+        }
+    }
+}
+
+/// Counts a decided branch as waiting for its participant, as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Waiting(Arc<Participant>);
+
+impl Waiting {
+    pub(crate) fn new(participant: Arc<Participant>) -> Self {
+        participant.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(participant)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn never_sent(error: CallError) -> Classified {
+    Classified {
+        outcome: CallOutcome::InDoubt,
+        error: Some(error),
+        response: Bytes::new(),
+        retry_after: None,
+        never_sent: true,
+        is_answer: true,
+    }
+}
+
+fn report(
+    order: &CallOrder,
+    classified: Classified,
+    started_at: Timestamp,
+    took: Duration,
+) -> CallReport {
+    CallReport {
+        branch: order.call.branch,
+        phase: order.call.phase,
+        number: order.call.number,
+        outcome: classified.outcome,
+        error: classified.error,
+        response: classified.response,
+        retry_after: classified.retry_after,
+        never_sent: classified.never_sent,
+        free: false,
+        alarm: None,
+        started_at,
+        took,
+    }
+}
+
+/// The report of a call to a participant that isn't configured any more: the branch is kept and flagged.
+pub(super) fn unconfigured(order: &CallOrder) -> CallReport {
+    let name = &order.definition.participant;
+    let message = format!("participant {name} isn't configured any more");
+    let error = CallError {
+        code: tonic::Code::Unavailable as i32,
+        reason: String::new(),
+        message: message.clone(),
+    };
+    CallReport {
+        free: true,
+        alarm: Some(message),
+        ..report(order, never_sent(error), clock::now(), Duration::ZERO)
+    }
+}

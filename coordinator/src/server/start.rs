@@ -1,0 +1,270 @@
+//! Starting a coordinator, and the handle of one that runs.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tercet_log::sqlite::SqliteStore;
+use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, TransactionLog};
+use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
+use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
+use tercet_service::{Addresses, Bound, Drain, MESSAGE_BYTES_MAX, Readiness, Services};
+use tokio_util::sync::CancellationToken;
+
+use super::{StartError, StopError, background, drain};
+use crate::api::{Api, Service};
+use crate::clock;
+use crate::config::Config;
+use crate::json::Schemas;
+use crate::participants::Participants;
+use crate::transactions::{Stage, Transactions};
+
+/// Rows that recovery reads at a time.
+const RECOVERY_PAGE: usize = 1_000;
+/// Between two attempts to open a log that isn't there yet.
+const OPEN_PAUSE: Duration = Duration::from_millis(250);
+/// The server's own limit is behind the coordinator's, which ends in time by itself.
+const GRACE_MARGIN: Duration = Duration::from_secs(5);
+/// How long [`Running::abort`] waits for the last hold on the log to go.
+const ABORT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Starts coordinators.
+#[derive(Debug)]
+pub struct Coordinator;
+
+impl Coordinator {
+    /// Starts a coordinator on the log that the configuration names. It is ready when this returns: everything that
+    /// was open goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], one line for people.
+    pub async fn start(config: Config, drain: Drain) -> Result<Running, StartError> {
+        let url = DatabaseUrl::parse(&config.log.url)?;
+        let bound = Bound::bind(&config.listen()).await?;
+        let advertised = advertised(&config, bound.addresses());
+        let store = open(&url, &advertised, config.log.startup_wait.get()).await?;
+        Self::start_on(config, drain, bound, advertised, Arc::new(store)).await
+    }
+
+    /// Starts a coordinator on a log of one's own: for tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], one line for people.
+    pub async fn start_with(
+        config: Config,
+        drain: Drain,
+        store: Arc<dyn TransactionLog>,
+    ) -> Result<Running, StartError> {
+        let bound = Bound::bind(&config.listen()).await?;
+        let advertised = advertised(&config, bound.addresses());
+        Self::start_on(config, drain, bound, advertised, store).await
+    }
+
+    async fn start_on(
+        config: Config,
+        drain: Drain,
+        bound: Bound,
+        advertised: String,
+        store: Arc<dyn TransactionLog>,
+    ) -> Result<Running, StartError> {
+        let participants = Participants::new(&config)
+            .map_err(|error| StartError::Participant(error.to_string()))?;
+        let held = Arc::downgrade(&store);
+        let log = Log::start(store, &LogOptions::default());
+        let transactions = Transactions::new(
+            &config,
+            log.clone(),
+            Arc::new(participants),
+            advertised.into(),
+        );
+        recover(&transactions, &log).await?;
+        let readiness = Readiness::new();
+        let server = serve(&config, bound, &transactions, &drain, &readiness)?;
+        let stopped = CancellationToken::new();
+        run_background(&config, &transactions, readiness, &drain, &stopped);
+        Ok(Running {
+            server,
+            transactions,
+            stopped,
+            held,
+        })
+    }
+}
+
+/// The address that others are told: the configured one, else the one that was bound.
+fn advertised(config: &Config, addresses: Addresses) -> String {
+    match &config.advertise {
+        Some(endpoint) => endpoint.to_string(),
+        None => addresses.grpc_url(),
+    }
+}
+
+/// Opens the log, for as long as waiting may help.
+async fn open(
+    url: &DatabaseUrl,
+    advertised: &str,
+    startup_wait: Duration,
+) -> Result<SqliteStore, OpenError> {
+    let end = Instant::now() + startup_wait;
+    loop {
+        match SqliteStore::open(url.sqlite_path(), advertised, clock::now()).await {
+            Err(error) if error.is_retryable() && Instant::now() < end => {
+                tracing::warn!(%error, "the log can't be opened yet");
+                tokio::time::sleep(OPEN_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Goes on with everything that is open. Nothing is served before that.
+async fn recover(transactions: &Transactions, log: &Log) -> Result<(), StartError> {
+    let mut after = None;
+    let mut recovered = 0_usize;
+    loop {
+        let page = log.open_transactions(after.as_ref(), RECOVERY_PAGE).await?;
+        for damaged in &page.damaged {
+            tracing::error!(gid = damaged.gid, error = %damaged.error, "an open transaction can't be read and is left alone");
+        }
+        recovered += page.transactions.len();
+        for stored in page.transactions {
+            transactions.recover(stored);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    if recovered > 0 {
+        tracing::info!(transactions = recovered, "recovered");
+    }
+    Ok(())
+}
+
+fn serve(
+    config: &Config,
+    bound: Bound,
+    transactions: &Transactions,
+    drain: &Drain,
+    readiness: &Readiness,
+) -> Result<tercet_service::Running, StartError> {
+    let service = Service(Arc::new(Api {
+        transactions: transactions.clone(),
+        schemas: Schemas::default(),
+        limits: config.limits.clone(),
+        sample_ratio: config.telemetry.sample_ratio.get(),
+        drain: drain.clone(),
+        started_at: Instant::now(),
+    }));
+    let grace = config.limits.drain_grace.get();
+    let applications =
+        TransactionServiceServer::new(service.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let operators = AdminServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let services = Services::new()
+        .grpc(applications)
+        .grpc(operators)
+        .descriptors(tercet_proto::FILE_DESCRIPTOR_SET)
+        .readiness(readiness.clone())
+        .drain_grace(grace + GRACE_MARGIN)
+        .before_stop(drain::drain(transactions.clone(), grace));
+    Ok(bound.start(services, drain.clone())?)
+}
+
+fn run_background(
+    config: &Config,
+    transactions: &Transactions,
+    readiness: Readiness,
+    drain: &Drain,
+    stopped: &CancellationToken,
+) {
+    let log = transactions.shared().log.clone();
+    let purge = background::purge(log.clone(), config.retention.ended.get());
+    let drained = drain.begun_owned();
+    let token = stopped.clone().cancelled_owned();
+    tokio::spawn(async move {
+        tokio::select! { () = purge => {}, () = drained => {}, () = token => {} }
+    });
+    let transactions = transactions.clone();
+    let drained = drain.begun_owned();
+    let token = stopped.clone().cancelled_owned();
+    tokio::spawn(async move {
+        let health = transactions.shared().health.watch(&log, &readiness);
+        let failed = async {
+            let failure = log.failed().await;
+            readiness.red("fenced", failure.to_string());
+        };
+        tokio::select! { () = health => {}, () = failed => {}, () = drained => {}, () = token => {} }
+    });
+}
+
+/// A coordinator that runs. Dropping the handle leaves it running.
+#[derive(Debug)]
+pub struct Running {
+    server: tercet_service::Running,
+    transactions: Transactions,
+    stopped: CancellationToken,
+    held: Weak<dyn TransactionLog>,
+}
+
+impl Running {
+    /// The addresses that were bound.
+    pub fn addresses(&self) -> Addresses {
+        self.server.addresses()
+    }
+
+    /// The line that scripts wait for.
+    pub fn ready_line(&self) -> String {
+        self.server.ready_line()
+    }
+
+    /// Prints the ready line, the only thing that ever goes to standard output.
+    pub fn announce(&self) {
+        self.server.announce();
+    }
+
+    /// Begins the drain of this coordinator and of everything that shares its [`Drain`].
+    pub fn drain(&self) {
+        self.server.drain();
+    }
+
+    /// Waits until it has stopped: drained, or because its log or its server has failed.
+    ///
+    /// # Errors
+    ///
+    /// [`StopError`] when nobody asked it to stop. The process has to end then; a new start goes on.
+    pub async fn wait(self) -> Result<(), StopError> {
+        let log = self.transactions.shared().log.clone();
+        let stopped = self.stopped.clone();
+        let failed = tokio::select! {
+            served = self.server.wait() => {
+                stopped.cancel();
+                return Ok(served?);
+            }
+            failure = log.failed() => failure,
+        };
+        // Nothing can be promised any more.
+        self.transactions.advance(Stage::Killed);
+        stopped.cancel();
+        Err(failed.into())
+    }
+
+    /// Dies as a killed process does: the listeners and every connection are gone when this returns, nothing more is
+    /// written, and the log is free for the next one.
+    pub async fn abort(self) {
+        self.transactions.advance(Stage::Killed);
+        self.stopped.cancel();
+        self.server.abort().await;
+        self.transactions.ended().await;
+        drop(self.transactions);
+        let gone = async {
+            // The last connections let go of it within a few turns; nobody is told when.
+            while self.held.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if tokio::time::timeout(ABORT_LIMIT, gone).await.is_err() {
+            tracing::warn!("something still holds the log of an aborted coordinator");
+        }
+    }
+}

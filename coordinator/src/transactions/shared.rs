@@ -1,0 +1,79 @@
+//! What all transactions of a coordinator share, and the handle to it.
+
+use std::sync::Arc;
+
+use tercet_core::RetryPolicy;
+use tercet_log::Log;
+use tokio_util::task::TaskTracker;
+
+use super::{Admission, Gauges, Registry, Stage, StageCell};
+use crate::config::Config;
+use crate::log_health::LogHealth;
+use crate::participants::Participants;
+
+/// What all transactions share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) log: Log,
+    pub(crate) health: LogHealth,
+    pub(crate) participants: Arc<Participants>,
+    pub(crate) policy: Arc<RetryPolicy>,
+    /// How others reach this coordinator.
+    pub(crate) advertised: Arc<str>,
+    pub(crate) registry: Registry,
+    pub(crate) admission: Admission,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) stage: StageCell,
+    pub(super) tasks: TaskTracker,
+}
+
+/// The open transactions of this coordinator. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Transactions {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Transactions {
+    /// None yet.
+    pub(crate) fn new(
+        config: &Config,
+        log: Log,
+        participants: Arc<Participants>,
+        advertised: Arc<str>,
+    ) -> Self {
+        let limits = &config.limits;
+        Self {
+            shared: Arc::new(Shared {
+                log,
+                health: LogHealth::default(),
+                participants,
+                policy: Arc::new(config.policy()),
+                advertised,
+                registry: Registry::new(),
+                admission: Admission::new(limits.undecided, limits.waiting_per_participant),
+                gauges: Arc::default(),
+                stage: StageCell::default(),
+                tasks: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// What they share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Goes on to `stage`, and lets every task know.
+    pub(crate) fn advance(&self, stage: Stage) {
+        self.shared.stage.advance(stage);
+        for handle in self.shared.registry.all() {
+            handle.look_at_stage();
+        }
+    }
+
+    /// Waits until every task has ended. None may begin any more: the stage must be [`Stage::Leaving`].
+    pub(crate) async fn ended(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}

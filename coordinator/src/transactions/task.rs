@@ -1,0 +1,506 @@
+//! The task of one open transaction.
+//!
+//! It owns every `await` of its transaction, and nothing else: the [`Run`] says what is to be done, the task does
+//! it and says what became of it. Its turn is always the same: carry out the effects, answer who can be answered,
+//! wait for the next thing that happens. Calls are futures of the task, not tasks of their own.
+//!
+//! Must never: decide anything; change the state but through the run; go on once the stage says that it is over.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, Fuse, FutureExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tercet_core::{
+    Append, AppendVerdict, BranchIndex, BranchState, CallReport, Command, CommandId, Effect, Gid,
+    InitiatorReport, Input, Rejection, Run, TransactionState, TriedBy, Urgency,
+};
+use tercet_log::{AuditRecord, Entry, Verdict};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Sleep;
+
+use super::gauges::Gauge;
+use super::message::{Message, Order};
+use super::waiters::{Question, Waiters};
+use super::{Handle, Shared, Stage, UndecidedSlot, Watched};
+use crate::clock;
+use crate::errors::ApiError;
+use crate::participants::{CallOrder, Waiting};
+use crate::view::{Detail, Shown};
+
+/// The command that the begin itself is.
+pub(super) const BEGIN: CommandId = CommandId(0);
+
+/// Commands that one transaction has under way; further ones wait in the inbox.
+const COMMANDS_MAX: usize = 256;
+
+/// The place of a task in the registry. It goes with the task, also if that panics.
+#[derive(Debug)]
+pub(super) struct Registration {
+    shared: Arc<Shared>,
+    gid: Gid,
+    handle: Handle,
+}
+
+impl Registration {
+    /// For a handle that has just been put in.
+    pub(super) fn new(shared: Arc<Shared>, gid: Gid, handle: Handle) -> Self {
+        Self {
+            shared,
+            gid,
+            handle,
+        }
+    }
+
+    fn remove(&self) {
+        self.shared.registry.remove(&self.gid, &self.handle);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Where a task's transaction comes from.
+pub(super) enum Origin {
+    /// It is being begun, by that question.
+    Begun {
+        slot: UndecidedSlot,
+        question: Question,
+    },
+    /// The log held it.
+    Recovered,
+}
+
+/// A command that waits for its answer.
+struct Pending {
+    audit: Option<AuditRecord>,
+    question: Question,
+}
+
+/// What happened, as the task sees it.
+enum Happened {
+    Appended(Verdict),
+    Called(CallReport),
+    Asked(InitiatorReport),
+    Message(Option<Message>),
+    Time,
+}
+
+/// The task of one open transaction.
+pub(super) struct Task {
+    registration: Registration,
+    inbox: mpsc::Receiver<Message>,
+    run: Run,
+    append: Fuse<BoxFuture<'static, Verdict>>,
+    calls: FuturesUnordered<BoxFuture<'static, CallReport>>,
+    check: Fuse<BoxFuture<'static, InitiatorReport>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    commands: BTreeMap<CommandId, Pending>,
+    next_command: u64,
+    waiters: Waiters,
+    /// Why its begin, or itself, came to nothing here.
+    failure: Option<ApiError>,
+    /// Branches whose try is repeated after a take-over; confirm waits for them.
+    repeated: Vec<BranchIndex>,
+    held_confirms: Vec<Box<Order>>,
+    slot: Option<UndecidedSlot>,
+    gauge: Gauge,
+    /// One for each branch of a decided transaction that hasn't ended.
+    waiting: Vec<Option<Waiting>>,
+    watched: Option<watch::Sender<Watched>>,
+}
+
+impl Task {
+    pub(super) fn new(
+        registration: Registration,
+        inbox: mpsc::Receiver<Message>,
+        run: Run,
+        origin: Origin,
+    ) -> Self {
+        let gauge = Gauge::new(Arc::clone(&registration.shared.gauges));
+        let mut task = Self {
+            registration,
+            inbox,
+            run,
+            append: Fuse::terminated(),
+            calls: FuturesUnordered::new(),
+            check: Fuse::terminated(),
+            timer: None,
+            commands: BTreeMap::new(),
+            next_command: BEGIN.0 + 1,
+            waiters: Waiters::default(),
+            failure: None,
+            repeated: Vec::new(),
+            held_confirms: Vec::new(),
+            slot: None,
+            gauge,
+            waiting: Vec::new(),
+            watched: None,
+        };
+        match origin {
+            Origin::Begun { slot, question } => {
+                task.slot = Some(slot);
+                let audit = None;
+                task.commands.insert(BEGIN, Pending { audit, question });
+            }
+            Origin::Recovered => task.recovered(),
+        }
+        task
+    }
+
+    /// Goes on with what the log holds: the same questions are asked as of a live transaction.
+    fn recovered(&mut self) {
+        let transaction = self.run.transaction();
+        if transaction.state == TransactionState::Trying {
+            if self.slot.is_none() {
+                self.slot = Some(self.registration.shared.admission.recovered());
+            }
+            let is_repeated = |branch: &tercet_core::Branch| {
+                branch.state == BranchState::Registered
+                    && branch.definition.tried_by == TriedBy::Coordinator
+            };
+            let branches = transaction.branches.iter().enumerate();
+            self.repeated = branches
+                .filter(|(_, branch)| is_repeated(branch))
+                .map(|(index, _)| index)
+                .collect();
+        }
+        self.run.handle(Input::Woken, clock::now());
+    }
+
+    /// Drives the transaction to its end, or as far as this coordinator goes.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.turn();
+            match self.registration.shared.stage.get() {
+                Stage::Killed => return,
+                Stage::Leaving => return self.leave(&ApiError::draining()),
+                Stage::Serving | Stage::Draining => {}
+            }
+            if let Some(failure) = self.failure.take() {
+                return self.leave(&failure);
+            }
+            if self.run.is_finished() {
+                return self.finish();
+            }
+            let happened = self.next().await;
+            self.take_in(happened);
+        }
+    }
+
+    /// Everything that can be done without waiting.
+    fn turn(&mut self) {
+        loop {
+            while let Some(effect) = self.run.next_effect() {
+                self.carry_out(effect);
+            }
+            if !self.release_confirms() {
+                break;
+            }
+        }
+        self.account();
+        let shared = &self.registration.shared;
+        let stage = shared.stage.get();
+        self.waiters.settle(&self.run, stage, &shared.advertised);
+        self.publish();
+    }
+
+    async fn next(&mut self) -> Happened {
+        let now = clock::now();
+        let wake_at = self.run.wake_at(now);
+        if let Some(at) = wake_at {
+            let instant = clock::instant_of(at, now);
+            match &mut self.timer {
+                // A timer that fires too early costs one look; setting it anew on every turn would cost more.
+                Some(timer) if !timer.is_elapsed() && timer.deadline() <= instant => {}
+                Some(timer) => timer.as_mut().reset(instant),
+                none => *none = Some(Box::pin(tokio::time::sleep_until(instant))),
+            }
+        }
+        let takes_messages = self.commands.len() + self.held_confirms.len() < COMMANDS_MAX;
+        let timer = self.timer.as_mut().filter(|_| wake_at.is_some());
+        tokio::select! {
+            biased;
+            verdict = &mut self.append => Happened::Appended(verdict),
+            Some(report) = self.calls.next() => Happened::Called(report),
+            report = &mut self.check => Happened::Asked(report),
+            message = self.inbox.recv(), if takes_messages => Happened::Message(message),
+            () = async { match timer { Some(timer) => timer.await, None => std::future::pending().await } } => {
+                Happened::Time
+            }
+        }
+    }
+
+    fn take_in(&mut self, happened: Happened) {
+        let input = match happened {
+            Happened::Appended(verdict) => return self.appended(verdict),
+            Happened::Called(report) => Input::CallFinished(report),
+            Happened::Asked(report) => Input::InitiatorAnswered(report),
+            Happened::Time => Input::Woken,
+            // The handle in the registry keeps the inbox open.
+            Happened::Message(message) => {
+                return message.map_or((), |message| self.message(message));
+            }
+        };
+        self.run.handle(input, clock::now());
+    }
+
+    fn appended(&mut self, verdict: Verdict) {
+        let health = &self.registration.shared.health;
+        let verdict = match verdict {
+            Verdict::Written => {
+                health.succeeded();
+                AppendVerdict::Written
+            }
+            Verdict::Unavailable(why) => {
+                health.failed(clock::now());
+                AppendVerdict::Unavailable(why)
+            }
+            Verdict::Invalid(why) => AppendVerdict::Invalid(why),
+            Verdict::Stale | Verdict::Fenced => AppendVerdict::Lost,
+            Verdict::Duplicate(stored) => return self.duplicate(*stored),
+        };
+        self.run
+            .handle(Input::AppendFinished(verdict), clock::now());
+    }
+
+    /// The log held the gid already: its transaction takes the place of the one that was to begin.
+    fn duplicate(&mut self, stored: tercet_log::Stored) {
+        let shared = &self.registration.shared;
+        let is_ours = stored.owner == shared.log.session().id;
+        if !stored.transaction.state.is_ended() && !is_ours {
+            self.failure = Some(Rejection::NotOwner.into());
+            return;
+        }
+        let policy = Arc::clone(&shared.policy);
+        self.run = Run::recovered(stored.transaction, stored.version, policy);
+        if let Some(begin) = self.commands.remove(&BEGIN) {
+            self.waiters.push(begin.question);
+        }
+        self.recovered();
+        // Commands that came meanwhile are sent again by their senders, who hear that nobody took them.
+        self.commands.clear();
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Ask(question) => self.waiters.push(*question),
+            Message::Command(order) if self.is_held(&order.command) => {
+                self.held_confirms.push(order);
+            }
+            Message::Command(order) => self.command(*order),
+            Message::Watch(to) => {
+                let watched = self.watched.get_or_insert_with(|| watch::Sender::new(None));
+                let mut changes = watched.subscribe();
+                // Who comes later begins with the transaction as it is, too.
+                changes.mark_changed();
+                // A watcher that has gone already needs none.
+                let _ = to.send(changes);
+            }
+            Message::Stage => {}
+        }
+    }
+
+    fn command(&mut self, order: Order) {
+        let Order {
+            command,
+            audit,
+            question,
+        } = order;
+        let id = CommandId(self.next_command);
+        self.next_command += 1;
+        self.commands.insert(id, Pending { audit, question });
+        self.run.handle(Input::Command(id, command), clock::now());
+    }
+
+    /// After a take-over the tries that were under way are repeated, and confirm waits for them.
+    fn is_held(&self, command: &Command) -> bool {
+        *command == Command::Confirm && self.is_repeating()
+    }
+
+    fn is_repeating(&self) -> bool {
+        let transaction = self.run.transaction();
+        transaction.state == TransactionState::Trying
+            && self.repeated.iter().any(|index| {
+                let branch = transaction.branches.get(*index);
+                branch.is_some_and(|branch| branch.state == BranchState::Registered)
+            })
+    }
+
+    /// Lets the held confirms go on once nothing is repeated any more; says whether there were any.
+    fn release_confirms(&mut self) -> bool {
+        if self.held_confirms.is_empty() || self.is_repeating() {
+            return false;
+        }
+        self.repeated.clear();
+        for order in std::mem::take(&mut self.held_confirms) {
+            self.command(*order);
+        }
+        true
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Append(append) => self.start_append(&append),
+            Effect::Call(call) => self.start_call(call),
+            Effect::AskInitiator => self.start_check(),
+            Effect::Answer { command, result } => self.answer(command, result),
+        }
+    }
+
+    fn start_append(&mut self, append: &Append) {
+        let Some(next) = self.run.appending() else {
+            return;
+        };
+        let audit = append
+            .commands
+            .iter()
+            .filter_map(|id| self.commands.get(id)?.audit.clone())
+            .collect();
+        let entry = Entry::from_append(append, next).with_audit(audit);
+        // Somebody waits for the end: it doesn't wait for company.
+        let urgency = match append.urgency {
+            Urgency::Lazy if self.waiters.want_completion() => Urgency::Forced,
+            urgency => urgency,
+        };
+        let appended = self.registration.shared.log.append(entry, urgency);
+        self.append = appended.boxed().fuse();
+    }
+
+    fn start_call(&mut self, call: tercet_core::Call) {
+        let transaction = self.run.transaction();
+        let Some(branch) = transaction.branches.get(call.branch) else {
+            return;
+        };
+        let order = CallOrder {
+            gid: transaction.gid.clone(),
+            call,
+            definition: Arc::clone(&branch.definition),
+            options: Arc::clone(&transaction.options),
+            trace_parent: Arc::clone(&transaction.trace_parent),
+            try_deadline: transaction.try_deadline,
+        };
+        let participants = Arc::clone(&self.registration.shared.participants);
+        self.calls
+            .push(async move { participants.call(order).await }.boxed());
+    }
+
+    fn start_check(&mut self) {
+        let transaction = self.run.transaction();
+        let Some(initiator) = transaction.options.initiator.clone() else {
+            return;
+        };
+        let gid = transaction.gid.clone();
+        let trace_parent = Arc::clone(&transaction.trace_parent);
+        let participants = Arc::clone(&self.registration.shared.participants);
+        let check = async move {
+            participants
+                .ask_initiator(gid, &initiator, &trace_parent)
+                .await
+        };
+        self.check = check.boxed().fuse();
+    }
+
+    fn answer(&mut self, command: CommandId, result: Result<(), Rejection>) {
+        let Some(pending) = self.commands.remove(&command) else {
+            return;
+        };
+        match result {
+            Ok(()) => self.waiters.push(pending.question),
+            Err(rejection) => pending.question.refuse(rejection.clone().into()),
+        }
+    }
+
+    /// What the transaction counts as, for limits and gauges.
+    fn account(&mut self) {
+        if self.run.is_lost() && self.failure.is_none() {
+            let rejection = match self.run.version() {
+                0 => Rejection::LogUnavailable("the begin was not taken".to_owned()),
+                _ => Rejection::NotOwner,
+            };
+            self.failure = Some(rejection.into());
+        }
+        if self.run.version() == 0 {
+            return;
+        }
+        let transaction = self.run.transaction();
+        let is_undecided = transaction.state == TransactionState::Trying;
+        self.gauge
+            .update(transaction, is_undecided || !self.run.is_quiet());
+        if is_undecided {
+            return;
+        }
+        self.slot = None;
+        if self.waiting.is_empty() {
+            let participants = &self.registration.shared.participants;
+            let waiting = transaction.branches.iter().map(|branch| {
+                let participant = participants.get(&branch.definition.participant)?;
+                Some(Waiting::new(Arc::clone(participant)))
+            });
+            self.waiting = waiting.collect();
+        }
+        for (waiting, branch) in self.waiting.iter_mut().zip(&transaction.branches) {
+            if branch.state.is_ended() {
+                *waiting = None;
+            }
+        }
+    }
+
+    /// Shows watchers what has changed, if anything has.
+    fn publish(&mut self) {
+        let Some(watched) = &self.watched else {
+            return;
+        };
+        if self.run.version() == 0 || watched.receiver_count() == 0 {
+            return;
+        }
+        let shown = Shown {
+            transaction: self.run.transaction(),
+            run: Some(&self.run),
+            owner: &self.registration.shared.advertised,
+        };
+        let message = shown.message(Detail::Whole);
+        watched.send_if_modified(|former| {
+            let is_new = former.as_deref() != Some(&message);
+            if is_new {
+                *former = Some(Arc::new(message));
+            }
+            is_new
+        });
+    }
+
+    /// Ended and durable: from now on the log answers. Who has asked meanwhile is answered here.
+    fn finish(mut self) {
+        self.registration.remove();
+        self.inbox.close();
+        while let Ok(message) = self.inbox.try_recv() {
+            self.message(message);
+        }
+        self.turn();
+        self.leave(&ApiError::draining());
+    }
+
+    /// Answers whoever is left; then the task is over.
+    fn leave(mut self, why: &ApiError) {
+        self.registration.remove();
+        self.inbox.close();
+        for pending in std::mem::take(&mut self.commands).into_values() {
+            pending.question.refuse(why.clone());
+        }
+        for order in std::mem::take(&mut self.held_confirms) {
+            order.question.refuse(why.clone());
+        }
+        self.waiters.refuse_all(why);
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Ask(question) => question.refuse(why.clone()),
+                Message::Command(order) => order.question.refuse(why.clone()),
+                Message::Watch(_) | Message::Stage => {}
+            }
+        }
+    }
+}
