@@ -67,8 +67,9 @@ pub trait TransactionLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<AuditRecord>, LogError>;
 
-    /// Deletes transactions that ended before `ended_before`, oldest end first, at most `limit` of them, and says how
-    /// many. Audit records stay. Call it again while it gives `limit`: small steps let appends in between.
+    /// Deletes transactions that ended before `ended_before`, oldest end first, at most `limit` of them (a store may
+    /// take fewer at a time), and says how many. Audit records stay. Call it again until it gives 0: small steps let
+    /// appends in between.
     ///
     /// A crash leaves each transaction whole or gone, its labels with it.
     async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError>;
