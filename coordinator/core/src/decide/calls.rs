@@ -185,7 +185,9 @@ impl GlobalTransaction {
             around.policy.asked_delay(asked)
         } else {
             let key = format!("{}/{}", branch.definition.id, report.phase.as_str());
-            around.policy.delay(&self.gid, &key, used.max(1))
+            // What uses up no attempt still backs off: by the number of the call, which always goes on.
+            let counted = if report.free { report.number } else { used };
+            around.policy.delay(&self.gid, &key, counted.max(1))
         };
         around.now.saturating_add(delay)
     }
