@@ -1,17 +1,16 @@
-//! The fence's verdict, from the participant SDK's own source file.
+//! The fence's verdict, from the participant SDK's own source file (brought in by `build.rs`, which says why).
 //!
-//! Mounted by path, not as a dependency: the SDK brings SQL and gRPC with it, and all that is wanted here is the
-//! one pure function that decides what runs. What is simulated is therefore the very table that participants use.
+//! What is simulated is the very table that participants use.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    reason = "the file belongs to the SDK, which uses and documents all of it"
-)]
-
-#[path = "../../../participants/sdk/src/fence/verdict.rs"]
-mod verdict;
+mod verdict {
+    #![allow(
+        dead_code,
+        missing_docs,
+        unreachable_pub,
+        reason = "the file belongs to the SDK, which uses and documents all of it"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/verdict.rs"));
+}
 
 pub(crate) use verdict::{
     FenceRefusal, FenceState, FenceVerdict, Phase as FencePhase, Timeliness, Verbs as FenceVerbs,

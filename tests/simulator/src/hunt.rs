@@ -28,13 +28,19 @@ pub fn hunt(
 ) -> Hunt {
     let next = AtomicU64::new(seeds.start);
     let end = AtomicU64::new(seeds.end);
-    let total = Mutex::new(Hunt { seeds: 0, found: None, stats: Stats::default() });
+    let total = Mutex::new(Hunt {
+        seeds: 0,
+        found: None,
+        stats: Stats::default(),
+    });
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| work(&next, &end, settings, &total, &progress));
         }
     });
-    total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    total
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn work(
@@ -51,7 +57,9 @@ fn work(
         }
         let outcome = simulate(seed, settings);
         progress();
-        let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut total = total
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         total.seeds += 1;
         total.stats += outcome.stats;
         if outcome.violation.is_some() {
@@ -67,6 +75,9 @@ fn work(
 
 /// The first seed that shows a planted bug, within the number of seeds that it must be found in.
 pub fn find_bug(bug: Bug, threads: usize) -> Option<Outcome> {
-    let settings = Settings { bug: Some(bug), trace: false };
+    let settings = Settings {
+        bug: Some(bug),
+        trace: false,
+    };
     hunt(0..bug.found_within(), settings, threads, || {}).found
 }

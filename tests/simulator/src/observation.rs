@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tercet_core::{
-    AppendVerdict, BranchId, BranchIndex, BranchState, CallOutcome, CancelCause, CommandId, ContentHash,
-    Decision, Gid, GlobalTransaction, Mode, Phase, Rejection, TransactionState,
+    AppendVerdict, BranchId, BranchIndex, BranchState, CallOutcome, CancelCause, CommandId,
+    ContentHash, Decision, Gid, GlobalTransaction, Mode, Phase, Rejection, TransactionState,
 };
 
 use crate::fence::FenceState;
@@ -163,7 +163,13 @@ impl Shown {
             branches: transaction
                 .branches
                 .iter()
-                .map(|branch| (branch.definition.id.clone(), branch.shown_state(), branch.forced))
+                .map(|branch| {
+                    (
+                        branch.definition.id.clone(),
+                        branch.shown_state(),
+                        branch.forced,
+                    )
+                })
                 .collect(),
             cause: transaction.cancel_cause.clone(),
             parked: transaction.is_parked(),

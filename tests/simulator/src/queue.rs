@@ -31,9 +31,7 @@ impl<E> Queue<E> {
     }
 
     pub(crate) fn next(&mut self) -> Option<(Micros, E)> {
-        self.events
-            .pop_first()
-            .map(|((at, _), event)| (at, event))
+        self.events.pop_first().map(|((at, _), event)| (at, event))
     }
 
     pub(crate) fn len(&self) -> usize {

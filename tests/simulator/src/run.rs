@@ -60,15 +60,31 @@ pub fn simulate(seed: u64, settings: Settings) -> Outcome {
     let result = catch_unwind(AssertUnwindSafe(|| drive(&mut world, &mut properties)));
     let violation = match result {
         Ok(violation) => violation,
-        Err(panic) => Some(Violation { property: "no panic", what: panic_message(panic.as_ref()), at_micros: world.now }),
+        Err(panic) => Some(Violation {
+            property: "no panic",
+            what: panic_message(panic.as_ref()),
+            at_micros: world.now,
+        }),
     };
     for row in world.log.rows.values() {
         world.stats.transactions += 1;
-        world.stats.confirmed += u64::from(row.state.state == tercet_core::TransactionState::Confirmed);
-        world.stats.cancelled += u64::from(row.state.state == tercet_core::TransactionState::Cancelled);
-        world.stats.forced += row.state.branches.iter().map(|branch| u64::from(branch.forced)).sum::<u64>();
+        world.stats.confirmed +=
+            u64::from(row.state.state == tercet_core::TransactionState::Confirmed);
+        world.stats.cancelled +=
+            u64::from(row.state.state == tercet_core::TransactionState::Cancelled);
+        world.stats.forced += row
+            .state
+            .branches
+            .iter()
+            .map(|branch| u64::from(branch.forced))
+            .sum::<u64>();
     }
-    Outcome { seed, violation, stats: world.stats, trace: world.trace.take() }
+    Outcome {
+        seed,
+        violation,
+        stats: world.stats,
+        trace: world.trace.take(),
+    }
 }
 
 fn drive(world: &mut World, properties: &mut Properties) -> Option<Violation> {
@@ -80,19 +96,32 @@ fn drive(world: &mut World, properties: &mut Properties) -> Option<Violation> {
         }
         if world.stats.events > EVENTS_MAX {
             let what = format!("{EVENTS_MAX} events and no end");
-            return Some(Violation { property: "comes to rest", what, at_micros: world.now });
+            return Some(Violation {
+                property: "comes to rest",
+                what,
+                at_micros: world.now,
+            });
         }
     }
-    properties.at_end(world).map(|(property, what)| Violation { property, what, at_micros: world.now })
+    properties.at_end(world).map(|(property, what)| Violation {
+        property,
+        what,
+        at_micros: world.now,
+    })
 }
 
 fn judge(world: &mut World, properties: &mut Properties, observed: &Observed) -> Option<Violation> {
     world.stats.judged += 1;
     let (property, what) = properties.observe(observed, world)?;
-    Some(Violation { property, what, at_micros: world.now })
+    Some(Violation {
+        property,
+        what,
+        at_micros: world.now,
+    })
 }
 
 fn panic_message(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic".to_owned())
 }

@@ -10,7 +10,9 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn new(wanted: bool) -> Self {
-        Self { lines: wanted.then(Vec::new) }
+        Self {
+            lines: wanted.then(Vec::new),
+        }
     }
 
     pub(crate) fn line(&mut self, now: Micros, line: impl FnOnce() -> String) {
@@ -24,7 +26,10 @@ impl Trace {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a trace shows microseconds of hours, not of centuries")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a trace shows microseconds of hours, not of centuries"
+)]
 fn millis(now: Micros) -> f64 {
     now as f64 / 1_000.0
 }

@@ -73,7 +73,11 @@ pub(crate) struct ClientPlan {
 pub(crate) fn draw(rng: &mut Rng) -> Vec<ClientPlan> {
     let transactions = rng.skewed(1, 8);
     // Half of the worlds are crowded: everything happens at once.
-    let spread = if rng.chance(5_000) { SECOND } else { 25 * SECOND };
+    let spread = if rng.chance(5_000) {
+        SECOND
+    } else {
+        25 * SECOND
+    };
     let mut clients = Vec::new();
     let mut last_gid: Option<String> = None;
     for number in 0..transactions {
@@ -98,7 +102,9 @@ fn draw_transaction(rng: &mut Rng, name: &str, starts_at: Micros, clients: &mut 
         }
         5..=7 => {
             let by_caller = rng.below(10_000);
-            let plan = draw_plan(rng, name, false, |rng, verbs| tried_by(rng, verbs, by_caller));
+            let plan = draw_plan(rng, name, false, |rng, verbs| {
+                tried_by(rng, verbs, by_caller)
+            });
             let steps = step_by_step(rng, &plan);
             (plan, steps)
         }
@@ -125,13 +131,22 @@ fn draw_transaction(rng: &mut Rng, name: &str, starts_at: Micros, clients: &mut 
 
 /// Others that use the same gid: the same again, other content, or a cancel from somewhere.
 fn draw_company(rng: &mut Rng, name: &str, client: &ClientPlan, clients: &mut Vec<ClientPlan>) {
-    let near = |rng: &mut Rng| (client.starts_at + rng.skewed(MS, 40 * SECOND)).saturating_sub(500 * MS);
-    let repeats = if rng.chance(300) { rng.between(8, 40) } else { rng.below(3) };
+    let near =
+        |rng: &mut Rng| (client.starts_at + rng.skewed(MS, 40 * SECOND)).saturating_sub(500 * MS);
+    let repeats = if rng.chance(300) {
+        rng.between(8, 40)
+    } else {
+        rng.below(3)
+    };
     if client.steps == [Step::Execute] && rng.chance(3_000) {
         for _ in 0..repeats {
             let starts_at = near(rng);
             let wait = wait(rng);
-            clients.push(ClientPlan { starts_at, wait, ..client.clone() });
+            clients.push(ClientPlan {
+                starts_at,
+                wait,
+                ..client.clone()
+            });
         }
     }
     if rng.chance(700) {
@@ -148,7 +163,11 @@ fn draw_company(rng: &mut Rng, name: &str, client: &ClientPlan, clients: &mut Ve
         let starts_at = near(rng);
         for number in 0..repeats.max(1) {
             let starts_at = starts_at + number * MS;
-            clients.push(ClientPlan { steps: vec![Step::Cancel], starts_at, ..client.clone() });
+            clients.push(ClientPlan {
+                steps: vec![Step::Cancel],
+                starts_at,
+                ..client.clone()
+            });
         }
     }
 }
@@ -184,7 +203,11 @@ fn draw_plan(
                 5..=7 => Verbs::Saga,
                 _ => Verbs::Message,
             };
-            let verbs = if is_message && number == 0 { Verbs::Message } else { verbs };
+            let verbs = if is_message && number == 0 {
+                Verbs::Message
+            } else {
+                verbs
+            };
             let amount = rng.skewed(1, 12);
             let tried_by = tried_by(rng, verbs);
             branch(number, participant, verbs, amount, tried_by)
@@ -236,7 +259,9 @@ fn step_by_step(rng: &mut Rng, plan: &Plan) -> Vec<Step> {
     let mut steps = vec![Step::Begin];
     add_branches(rng, plan, &mut steps);
     if rng.chance(3_000) {
-        steps.push(Step::Renew(Duration::from_micros(rng.skewed(100 * MS, 40 * SECOND))));
+        steps.push(Step::Renew(Duration::from_micros(
+            rng.skewed(100 * MS, 40 * SECOND),
+        )));
     }
     if rng.chance(2_000) {
         steps.push(Step::Pause(rng.skewed(100 * MS, 20 * SECOND)));
@@ -304,10 +329,7 @@ fn content(number: u64) -> ContentHash {
     ContentHash(hash)
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the simulator makes these names itself"
-)]
+#[expect(clippy::expect_used, reason = "the simulator makes these names itself")]
 fn parse<T>(name: Result<T, tercet_core::NameError>) -> T {
     name.expect("a name made here is a name of the contract")
 }

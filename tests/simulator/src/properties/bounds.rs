@@ -26,7 +26,9 @@ impl Property for Bounded {
         match observed {
             Observed::AppendHanded { append, gid } => {
                 let other = self.appending.insert(gid.clone(), *append);
-                ensure(other.is_none(), || format!("two appends of {gid} at once: {other:?} and {append}"))
+                ensure(other.is_none(), || {
+                    format!("two appends of {gid} at once: {other:?} and {append}")
+                })
             }
             Observed::VerdictGiven { gid, .. } => {
                 self.appending.remove(gid);
@@ -38,10 +40,18 @@ impl Property for Bounded {
             }
             Observed::Stepped(gid) => {
                 let waiting = world.coordinator.commands_of(gid);
-                ensure(waiting <= COMMANDS_MAX, || format!("{waiting} commands wait for {gid}"))?;
-                ensure(world.queue_len() <= SCHEDULED_MAX, || format!("{} events are scheduled", world.queue_len()))?;
+                ensure(waiting <= COMMANDS_MAX, || {
+                    format!("{waiting} commands wait for {gid}")
+                })?;
+                ensure(world.queue_len() <= SCHEDULED_MAX, || {
+                    format!("{} events are scheduled", world.queue_len())
+                })?;
                 let mut seen = BTreeSet::new();
-                let twice = world.calls.values().filter(|open| open.gid == *gid).find(|open| !seen.insert((open.call.branch, open.call.phase)));
+                let twice = world
+                    .calls
+                    .values()
+                    .filter(|open| open.gid == *gid)
+                    .find(|open| !seen.insert((open.call.branch, open.call.phase)));
                 ensure(twice.is_none(), || format!("two calls at once: {twice:?}"))
             }
             _ => Ok(()),

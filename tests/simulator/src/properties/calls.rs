@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tercet_core::{BranchId, BranchIndex, BranchState, Decision, Gid, Mode, Phase, TriedBy, TryOrder};
+use tercet_core::{
+    BranchId, BranchIndex, BranchState, Decision, Gid, Mode, Phase, TriedBy, TryOrder,
+};
 
 use super::{Holds, Property, ensure};
 use crate::observation::{CallSent, Observed};
@@ -19,16 +21,32 @@ impl Property for RecordBeforeCall {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::CallSent(call) = observed else { return Ok(()) };
+        let Observed::CallSent(call) = observed else {
+            return Ok(());
+        };
         let gid = &call.gid;
-        let row = world.log.row(gid).ok_or_else(|| format!("{gid} is called for and isn't durable"))?;
-        ensure(call.branch < row.state.branches.len(), || format!("branch {} of {gid} is called for and isn't durable", call.branch))?;
+        let row = world
+            .log
+            .row(gid)
+            .ok_or_else(|| format!("{gid} is called for and isn't durable"))?;
+        ensure(call.branch < row.state.branches.len(), || {
+            format!(
+                "branch {} of {gid} is called for and isn't durable",
+                call.branch
+            )
+        })?;
         let wanted = match call.phase {
             Phase::Try => None,
             Phase::Confirm => Some(Decision::Confirm),
             Phase::Cancel => Some(Decision::Cancel),
         };
-        ensure(row.state.state.decision() == wanted, || format!("{} of {gid} while it is durably {:?}", call.phase.as_str(), row.state.state))
+        ensure(row.state.state.decision() == wanted, || {
+            format!(
+                "{} of {gid} while it is durably {:?}",
+                call.phase.as_str(),
+                row.state.state
+            )
+        })
     }
 }
 
@@ -60,7 +78,10 @@ impl Property for ConfirmOnlyTried {
                 Ok(())
             }
             Observed::RowWritten(row) => {
-                let was = row.before.as_ref().and_then(|(_, before)| before.state.decision());
+                let was = row
+                    .before
+                    .as_ref()
+                    .and_then(|(_, before)| before.state.decision());
                 if was.is_some() || row.after.state.decision() != Some(Decision::Confirm) {
                     return Ok(());
                 }
@@ -68,9 +89,20 @@ impl Property for ConfirmOnlyTried {
                     let definition = &branch.definition;
                     let key = (row.gid.clone(), definition.id.clone());
                     let tried = !definition.verbs.has(Phase::Try) || self.tried.contains(&key);
-                    ensure(tried, || format!("{} is confirmed, but {} never ran its try", row.gid, definition.id))?;
-                    let vouched = definition.tried_by == TriedBy::Coordinator || self.vouched.contains(&row.gid);
-                    ensure(vouched, || format!("{} is confirmed, but nobody vouched for {}", row.gid, definition.id))?;
+                    ensure(tried, || {
+                        format!(
+                            "{} is confirmed, but {} never ran its try",
+                            row.gid, definition.id
+                        )
+                    })?;
+                    let vouched = definition.tried_by == TriedBy::Coordinator
+                        || self.vouched.contains(&row.gid);
+                    ensure(vouched, || {
+                        format!(
+                            "{} is confirmed, but nobody vouched for {}",
+                            row.gid, definition.id
+                        )
+                    })?;
                 }
                 Ok(())
             }
@@ -89,19 +121,37 @@ impl Property for Order {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::CallSent(CallSent { gid, branch, phase, .. }) = observed else { return Ok(()) };
-        let Some(owned) = world.coordinator.runs.get(gid) else { return Ok(()) };
+        let Observed::CallSent(CallSent {
+            gid, branch, phase, ..
+        }) = observed
+        else {
+            return Ok(());
+        };
+        let Some(owned) = world.coordinator.runs.get(gid) else {
+            return Ok(());
+        };
         let transaction = owned.run.transaction();
         if transaction.options.try_order != TryOrder::Sequential {
             return Ok(());
         }
         let branches = &transaction.branches;
         let in_order = match phase {
-            Phase::Try if transaction.mode == Mode::OneCall => branches.iter().take(*branch).all(|earlier| earlier.state == BranchState::Tried),
-            Phase::Cancel => branches.iter().skip(branch + 1).all(|later| later.state.is_ended()),
+            Phase::Try if transaction.mode == Mode::OneCall => branches
+                .iter()
+                .take(*branch)
+                .all(|earlier| earlier.state == BranchState::Tried),
+            Phase::Cancel => branches
+                .iter()
+                .skip(branch + 1)
+                .all(|later| later.state.is_ended()),
             Phase::Try | Phase::Confirm => true,
         };
-        ensure(in_order, || format!("{} of branch {branch} of {gid} is out of order", phase.as_str()))
+        ensure(in_order, || {
+            format!(
+                "{} of branch {branch} of {gid} is out of order",
+                phase.as_str()
+            )
+        })
     }
 }
 
@@ -122,13 +172,26 @@ impl Property for Paced {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::CallSent(call) = observed else { return Ok(()) };
-        let sent = self.sent.entry((call.gid.clone(), call.branch, call.phase)).or_default();
+        let Observed::CallSent(call) = observed else {
+            return Ok(());
+        };
+        let sent = self
+            .sent
+            .entry((call.gid.clone(), call.branch, call.phase))
+            .or_default();
         sent.push_back(world.now);
         while sent.front().is_some_and(|at| at + WINDOW < world.now) {
             sent.pop_front();
         }
-        ensure(sent.len() <= CALLS_MAX, || format!("{} of branch {} of {} was called {} times within 100 ms", call.phase.as_str(), call.branch, call.gid, sent.len()))
+        ensure(sent.len() <= CALLS_MAX, || {
+            format!(
+                "{} of branch {} of {} was called {} times within 100 ms",
+                call.phase.as_str(),
+                call.branch,
+                call.gid,
+                sent.len()
+            )
+        })
     }
 }
 
@@ -142,15 +205,28 @@ impl Property for ForceWaits {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::RowWritten(row) = observed else { return Ok(()) };
+        let Observed::RowWritten(row) = observed else {
+            return Ok(());
+        };
         let was_forced = |index: usize| {
-            row.before.as_ref().and_then(|(_, before)| before.branches.get(index)).is_some_and(|branch| branch.forced)
+            row.before
+                .as_ref()
+                .and_then(|(_, before)| before.branches.get(index))
+                .is_some_and(|branch| branch.forced)
         };
         for (index, branch) in row.after.branches.iter().enumerate() {
             if branch.forced && !was_forced(index) {
-                let open = world.calls.values().find(|open| open.gid == row.gid && open.call.branch == index);
+                let open = world
+                    .calls
+                    .values()
+                    .find(|open| open.gid == row.gid && open.call.branch == index);
                 if let Some(open) = open {
-                    return Err(format!("{}/{} was forced during its {}", row.gid, branch.definition.id, open.call.phase.as_str()));
+                    return Err(format!(
+                        "{}/{} was forced during its {}",
+                        row.gid,
+                        branch.definition.id,
+                        open.call.phase.as_str()
+                    ));
                 }
             }
         }

@@ -16,20 +16,37 @@ impl Property for DecisionStands {
     }
 
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
-        let Observed::RowWritten(row) = observed else { return Ok(()) };
-        let Some((_, before)) = &row.before else { return Ok(()) };
+        let Observed::RowWritten(row) = observed else {
+            return Ok(());
+        };
+        let Some((_, before)) = &row.before else {
+            return Ok(());
+        };
         let after = &row.after;
         let gid = &row.gid;
         if let Some(decision) = before.state.decision() {
-            ensure(after.state.decision() == Some(decision), || format!("{gid} was {:?} and is {:?}", before.state, after.state))?;
-            ensure(before.cancel_cause == after.cancel_cause && before.decided_at == after.decided_at, || format!("{gid} has another cause or time of its decision"))?;
+            ensure(after.state.decision() == Some(decision), || {
+                format!("{gid} was {:?} and is {:?}", before.state, after.state)
+            })?;
+            ensure(
+                before.cancel_cause == after.cancel_cause && before.decided_at == after.decided_at,
+                || format!("{gid} has another cause or time of its decision"),
+            )?;
         }
-        ensure(!before.state.is_ended() || after.state.is_ended(), || format!("{gid} had ended and is {:?}", after.state))?;
-        ensure(before.branches.len() <= after.branches.len(), || format!("{gid} has lost a branch"))?;
+        ensure(!before.state.is_ended() || after.state.is_ended(), || {
+            format!("{gid} had ended and is {:?}", after.state)
+        })?;
+        ensure(before.branches.len() <= after.branches.len(), || {
+            format!("{gid} has lost a branch")
+        })?;
         for (old, new) in before.branches.iter().zip(&after.branches) {
             let id = &old.definition.id;
-            ensure(old.definition == new.definition, || format!("{gid}/{id} is defined differently"))?;
-            ensure(!old.state.is_ended() || old.state == new.state, || format!("{gid}/{id} was {:?} and is {:?}", old.state, new.state))?;
+            ensure(old.definition == new.definition, || {
+                format!("{gid}/{id} is defined differently")
+            })?;
+            ensure(!old.state.is_ended() || old.state == new.state, || {
+                format!("{gid}/{id} was {:?} and is {:?}", old.state, new.state)
+            })?;
         }
         Ok(())
     }
@@ -47,20 +64,47 @@ impl Property for OneTransactionPerGid {
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
         match observed {
             Observed::RowWritten(row) => {
-                let Some((_, before)) = &row.before else { return Ok(()) };
-                let same = before.content == row.after.content && before.begun_at == row.after.begun_at && before.mode == row.after.mode;
+                let Some((_, before)) = &row.before else {
+                    return Ok(());
+                };
+                let same = before.content == row.after.content
+                    && before.begun_at == row.after.begun_at
+                    && before.mode == row.after.mode;
                 ensure(same, || format!("{} was begun twice", row.gid))
             }
-            Observed::Answered { answer: Answer::Shown(shown), about, .. } => {
+            Observed::Answered {
+                answer: Answer::Shown(shown),
+                about,
+                ..
+            } => {
                 let right = about.as_ref().is_none_or(|about| *about == shown.gid);
-                ensure(right, || format!("a request about {about:?} was answered with {}", shown.gid))?;
-                let same = shown.mode == Mode::CancelledUnknown || shown.asked.is_none_or(|asked| asked == shown.content);
-                ensure(same, || format!("{} was answered with a transaction of other content", shown.gid))
+                ensure(right, || {
+                    format!("a request about {about:?} was answered with {}", shown.gid)
+                })?;
+                let same = shown.mode == Mode::CancelledUnknown
+                    || shown.asked.is_none_or(|asked| asked == shown.content);
+                ensure(same, || {
+                    format!(
+                        "{} was answered with a transaction of other content",
+                        shown.gid
+                    )
+                })
             }
-            Observed::Answered { answer: Answer::Rejected { gid, why: Refusal::GidConflict }, about, .. } => {
+            Observed::Answered {
+                answer:
+                    Answer::Rejected {
+                        gid,
+                        why: Refusal::GidConflict,
+                    },
+                about,
+                ..
+            } => {
                 let right = about.as_ref().is_none_or(|about| about == gid);
-                let exists = world.coordinator.runs.contains_key(gid) || world.log.row(gid).is_some();
-                ensure(right && exists, || format!("a request about {about:?} was refused for {gid}"))
+                let exists =
+                    world.coordinator.runs.contains_key(gid) || world.log.row(gid).is_some();
+                ensure(right && exists, || {
+                    format!("a request about {about:?} was refused for {gid}")
+                })
             }
             _ => Ok(()),
         }
@@ -77,20 +121,52 @@ impl Property for AnswersAfterDecision {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::Answered { answer: Answer::Shown(shown), wait, .. } = observed else { return Ok(()) };
+        let Observed::Answered {
+            answer: Answer::Shown(shown),
+            wait,
+            ..
+        } = observed
+        else {
+            return Ok(());
+        };
         let gid = &shown.gid;
-        let row = world.log.row(gid).ok_or_else(|| format!("{gid} was shown and isn't durable"))?;
+        let row = world
+            .log
+            .row(gid)
+            .ok_or_else(|| format!("{gid} was shown and isn't durable"))?;
         if shown.decision().is_some() {
-            ensure(row.state.state.decision() == shown.decision(), || format!("{gid} was shown as {:?} and is {:?}", shown.state, row.state.state))?;
-            ensure(row.state.cancel_cause == shown.cause, || format!("{gid} was shown with another cause than is durable"))?;
+            ensure(row.state.state.decision() == shown.decision(), || {
+                format!(
+                    "{gid} was shown as {:?} and is {:?}",
+                    shown.state, row.state.state
+                )
+            })?;
+            ensure(row.state.cancel_cause == shown.cause, || {
+                format!("{gid} was shown with another cause than is durable")
+            })?;
         }
-        ensure(!shown.state.is_ended() || row.state.state.is_ended(), || format!("{gid} was shown as ended and isn't durably so"))?;
+        ensure(
+            !shown.state.is_ended() || row.state.state.is_ended(),
+            || format!("{gid} was shown as ended and isn't durably so"),
+        )?;
         for ((id, state, forced), durable) in shown.branches.iter().zip(&row.state.branches) {
             let fine = !state.is_ended() || (durable.state == *state && durable.forced == *forced);
-            ensure(fine, || format!("{gid}/{id} was shown as {state:?} and is durably {:?}", durable.state))?;
+            ensure(fine, || {
+                format!(
+                    "{gid}/{id} was shown as {state:?} and is durably {:?}",
+                    durable.state
+                )
+            })?;
         }
-        ensure(shown.branches.len() <= row.state.branches.len(), || format!("{gid} was shown with a branch that isn't durable"))?;
-        ensure(is_waited_for(shown, *wait), || format!("{gid} was answered in {:?}, waiting for {wait:?}", shown.state))
+        ensure(shown.branches.len() <= row.state.branches.len(), || {
+            format!("{gid} was shown with a branch that isn't durable")
+        })?;
+        ensure(is_waited_for(shown, *wait), || {
+            format!(
+                "{gid} was answered in {:?}, waiting for {wait:?}",
+                shown.state
+            )
+        })
     }
 }
 
@@ -112,12 +188,35 @@ impl Property for DeadlinesHold {
     }
 
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
-        let Observed::RowWritten(row) = observed else { return Ok(()) };
-        let Some((_, before)) = &row.before else { return Ok(()) };
-        ensure(row.after.try_deadline >= before.try_deadline, || format!("the deadline of {} moved earlier", row.gid))?;
-        let by_deadline = row.after.cancel_cause.as_ref().is_some_and(|cause| cause.reason == CancelReason::Deadline);
-        let is_past = row.after.decided_at.is_some_and(|at| at >= row.after.try_deadline);
-        ensure(!by_deadline || is_past, || format!("{} was cancelled by its deadline before it", row.gid))?;
-        ensure(!by_deadline || row.after.options.initiator.is_none(), || format!("the deadline of {} decided in place of its initiator", row.gid))
+        let Observed::RowWritten(row) = observed else {
+            return Ok(());
+        };
+        let Some((_, before)) = &row.before else {
+            return Ok(());
+        };
+        ensure(row.after.try_deadline >= before.try_deadline, || {
+            format!("the deadline of {} moved earlier", row.gid)
+        })?;
+        let by_deadline = row
+            .after
+            .cancel_cause
+            .as_ref()
+            .is_some_and(|cause| cause.reason == CancelReason::Deadline);
+        let is_past = row
+            .after
+            .decided_at
+            .is_some_and(|at| at >= row.after.try_deadline);
+        ensure(!by_deadline || is_past, || {
+            format!("{} was cancelled by its deadline before it", row.gid)
+        })?;
+        ensure(
+            !by_deadline || row.after.options.initiator.is_none(),
+            || {
+                format!(
+                    "the deadline of {} decided in place of its initiator",
+                    row.gid
+                )
+            },
+        )
     }
 }

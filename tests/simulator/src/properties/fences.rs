@@ -42,14 +42,25 @@ impl Property for FenceTable {
     }
 
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
-        let Observed::FenceActed(acted) = observed else { return Ok(()) };
+        let Observed::FenceActed(acted) = observed else {
+            return Ok(());
+        };
         let expected = cell(acted);
         let found = (acted.ran, acted.after, acted.answer);
         // A refused try leaves no row, and nothing has run.
-        let refused = acted.business_refused && expected.0 && acted.visit.phase == Phase::Try && found == (false, None, Said::No("BUSINESS"));
+        let refused = acted.business_refused
+            && expected.0
+            && acted.visit.phase == Phase::Try
+            && found == (false, None, Said::No("BUSINESS"));
         ensure(refused || found == expected, || {
             let visit = &acted.visit;
-            format!("{} of {}/{} on {:?} gave {found:?} instead of {expected:?}", visit.phase.as_str(), visit.gid, visit.branch, acted.before)
+            format!(
+                "{} of {}/{} on {:?} gave {found:?} instead of {expected:?}",
+                visit.phase.as_str(),
+                visit.gid,
+                visit.branch,
+                acted.before
+            )
         })
     }
 }
@@ -64,15 +75,26 @@ impl Property for DecisionFirst {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::FenceActed(acted) = observed else { return Ok(()) };
+        let Observed::FenceActed(acted) = observed else {
+            return Ok(());
+        };
         let wanted = match acted.visit.phase {
             Phase::Try => return Ok(()),
             Phase::Confirm => Decision::Confirm,
             Phase::Cancel => Decision::Cancel,
         };
         let gid = &acted.visit.gid;
-        let decision = world.log.row(gid).and_then(|row| row.state.state.decision());
-        ensure(decision == Some(wanted), || format!("{gid}/{} got a {} while the log says {decision:?}", acted.visit.branch, acted.visit.phase.as_str()))
+        let decision = world
+            .log
+            .row(gid)
+            .and_then(|row| row.state.state.decision());
+        ensure(decision == Some(wanted), || {
+            format!(
+                "{gid}/{} got a {} while the log says {decision:?}",
+                acted.visit.branch,
+                acted.visit.phase.as_str()
+            )
+        })
     }
 }
 
@@ -87,10 +109,17 @@ impl Property for Conservation {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::FenceActed(acted) = observed else { return Ok(()) };
+        let Observed::FenceActed(acted) = observed else {
+            return Ok(());
+        };
         let ledger = &world.participants[acted.participant].ledger;
         let sum = ledger.available + ledger.reserved + ledger.used;
-        let fine = sum == ledger.initial + ledger.granted && ledger.available >= 0 && ledger.reserved >= 0 && ledger.used >= 0;
-        ensure(fine, || format!("participant {} has {ledger:?}", acted.participant))
+        let fine = sum == ledger.initial + ledger.granted
+            && ledger.available >= 0
+            && ledger.reserved >= 0
+            && ledger.used >= 0;
+        ensure(fine, || {
+            format!("participant {} has {ledger:?}", acted.participant)
+        })
     }
 }

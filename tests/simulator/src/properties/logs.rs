@@ -25,18 +25,36 @@ impl Property for HonestVerdicts {
             Observed::RowWritten(row) => {
                 self.written.insert(row.append);
                 ensure(!self.denied.contains_key(&row.append), || {
-                    format!("append {} of {} was written after the coordinator was told {:?}", row.append, row.gid, self.denied[&row.append])
+                    format!(
+                        "append {} of {} was written after the coordinator was told {:?}",
+                        row.append, row.gid, self.denied[&row.append]
+                    )
                 })
             }
-            Observed::VerdictGiven { append, gid, verdict, state, expected } => {
+            Observed::VerdictGiven {
+                append,
+                gid,
+                verdict,
+                state,
+                expected,
+            } => {
                 let written = self.written.contains(append);
                 if *verdict != AppendVerdict::Written {
                     self.denied.insert(*append, verdict.clone());
-                    return ensure(!written, || format!("append {append} of {gid} is written, but told {verdict:?}"));
+                    return ensure(!written, || {
+                        format!("append {append} of {gid} is written, but told {verdict:?}")
+                    });
                 }
-                ensure(written, || format!("append {append} of {gid} was told to be written and isn't"))?;
-                let row = world.log.row(gid).ok_or_else(|| format!("{gid} has no row"))?;
-                ensure(row.version > expected + 1 || row.state == *state, || format!("the row of {gid} holds something else than was written"))
+                ensure(written, || {
+                    format!("append {append} of {gid} was told to be written and isn't")
+                })?;
+                let row = world
+                    .log
+                    .row(gid)
+                    .ok_or_else(|| format!("{gid} has no row"))?;
+                ensure(row.version > expected + 1 || row.state == *state, || {
+                    format!("the row of {gid} holds something else than was written")
+                })
             }
             _ => Ok(()),
         }
@@ -53,8 +71,15 @@ impl Property for FencedNeverWrite {
     }
 
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
-        let Observed::RowWritten(row) = observed else { return Ok(()) };
-        ensure(row.writer == row.owner, || format!("session {} wrote {} although session {} owns the log", row.writer, row.gid, row.owner))
+        let Observed::RowWritten(row) = observed else {
+            return Ok(());
+        };
+        ensure(row.writer == row.owner, || {
+            format!(
+                "session {} wrote {} although session {} owns the log",
+                row.writer, row.gid, row.owner
+            )
+        })
     }
 }
 
@@ -72,7 +97,10 @@ impl Property for VersionsByOne {
             Observed::RowWritten(row) => {
                 let found = row.before.as_ref().map_or(0, |(version, _)| *version);
                 ensure(found == row.expected && row.version == found + 1, || {
-                    format!("{} was written as version {} over {found}, expecting {}", row.gid, row.version, row.expected)
+                    format!(
+                        "{} was written as version {} over {found}, expecting {}",
+                        row.gid, row.version, row.expected
+                    )
                 })
             }
             Observed::RowsLost(gid) => Err(format!("an acknowledged write of {gid} is gone")),

@@ -69,22 +69,36 @@ impl Properties {
         ])
     }
 
-    pub(crate) fn observe(&mut self, observed: &Observed, world: &World) -> Option<(&'static str, String)> {
-        self.0
-            .iter_mut()
-            .find_map(|property| property.observe(observed, world).err().map(|what| (property.name(), what)))
+    pub(crate) fn observe(
+        &mut self,
+        observed: &Observed,
+        world: &World,
+    ) -> Option<(&'static str, String)> {
+        self.0.iter_mut().find_map(|property| {
+            property
+                .observe(observed, world)
+                .err()
+                .map(|what| (property.name(), what))
+        })
     }
 
     pub(crate) fn at_end(&mut self, world: &World) -> Option<(&'static str, String)> {
-        self.0
-            .iter_mut()
-            .find_map(|property| property.at_end(world).err().map(|what| (property.name(), what)))
+        self.0.iter_mut().find_map(|property| {
+            property
+                .at_end(world)
+                .err()
+                .map(|what| (property.name(), what))
+        })
     }
 }
 
 /// The names of all properties.
 pub fn names() -> Vec<&'static str> {
-    Properties::all().0.iter().map(|property| property.name()).collect()
+    Properties::all()
+        .0
+        .iter()
+        .map(|property| property.name())
+        .collect()
 }
 
 /// Fails with `what` unless `holds`.

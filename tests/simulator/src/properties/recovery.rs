@@ -7,7 +7,7 @@ use tercet_core::{AppendVerdict, BranchIndex, Gid, Input, Run, Timestamp};
 
 use super::{Holds, Property, ensure};
 use crate::observation::Observed;
-use crate::world::{World, Coordinator};
+use crate::world::{Coordinator, World};
 
 /// What is loaded is what was written, and what is in memory is never behind it.
 #[derive(Debug)]
@@ -19,13 +19,28 @@ impl Property for SameAsBefore {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::Recovered { gid, version } = observed else { return Ok(()) };
-        let (Some(row), Some(owned)) = (world.log.row(gid), world.coordinator.runs.get(gid)) else { return Ok(()) };
-        let fresh = owned.run.is_quiet() && owned.run.version() == *version && row.version == *version;
+        let Observed::Recovered { gid, version } = observed else {
+            return Ok(());
+        };
+        let (Some(row), Some(owned)) = (world.log.row(gid), world.coordinator.runs.get(gid)) else {
+            return Ok(());
+        };
+        let fresh =
+            owned.run.is_quiet() && owned.run.version() == *version && row.version == *version;
         // Whatever the run has done since then, it hasn't changed what is fixed.
-        let same = row.state.branches.iter().zip(&owned.run.transaction().branches).all(|(row, run)| row.definition == run.definition);
-        ensure(same, || format!("{gid} was loaded with other branches than it has"))?;
-        ensure(!fresh || owned.run.transaction().state == row.state.state, || format!("{gid} was loaded in another state"))
+        let same = row
+            .state
+            .branches
+            .iter()
+            .zip(&owned.run.transaction().branches)
+            .all(|(row, run)| row.definition == run.definition);
+        ensure(same, || {
+            format!("{gid} was loaded with other branches than it has")
+        })?;
+        ensure(
+            !fresh || owned.run.transaction().state == row.state.state,
+            || format!("{gid} was loaded in another state"),
+        )
     }
 }
 
@@ -60,7 +75,9 @@ impl Property for RestartChangesNothing {
 
 fn twin(gid: &Gid, world: &World) -> Holds {
     let Coordinator { runs, policy, .. } = &world.coordinator;
-    let (Some(row), Some(owned)) = (world.log.row(gid), runs.get(gid)) else { return Ok(()) };
+    let (Some(row), Some(owned)) = (world.log.row(gid), runs.get(gid)) else {
+        return Ok(());
+    };
     let run = &owned.run;
     if !run.is_quiet() || run.is_lost() || run.version() != row.version {
         return Ok(());
@@ -68,15 +85,21 @@ fn twin(gid: &Gid, world: &World) -> Holds {
     let wall = world.wall();
     let live = run.wake_at(wall);
     if *run.transaction() != *row.state {
-        return ensure(live.is_some(), || format!("{gid} is ahead of its row, and nobody will write it"));
+        return ensure(live.is_some(), || {
+            format!("{gid} is ahead of its row, and nobody will write it")
+        });
     }
     let mut twin = Run::recovered((*row.state).clone(), row.version, Arc::clone(policy));
     twin.handle(Input::Woken, wall);
     if let Some(effect) = twin.next_effect() {
-        return Err(format!("{gid} rests, but after a restart it would {effect:?}"));
+        return Err(format!(
+            "{gid} rests, but after a restart it would {effect:?}"
+        ));
     }
     let later = |at: Option<Timestamp>| at.unwrap_or(Timestamp::NEVER);
-    ensure(later(live) <= later(twin.wake_at(wall)), || format!("{gid} sleeps longer than it would after a restart"))
+    ensure(later(live) <= later(twin.wake_at(wall)), || {
+        format!("{gid} sleeps longer than it would after a restart")
+    })
 }
 
 /// A decided transaction for which nothing will ever be done again says that it waits for a person.
@@ -89,17 +112,27 @@ impl Property for StalledOnlyIfParked {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::Stepped(gid) = observed else { return Ok(()) };
-        let Some(owned) = world.coordinator.runs.get(gid) else { return Ok(()) };
+        let Observed::Stepped(gid) = observed else {
+            return Ok(());
+        };
+        let Some(owned) = world.coordinator.runs.get(gid) else {
+            return Ok(());
+        };
         let transaction = owned.run.transaction();
         let is_open = transaction.state.decision().is_some() && !transaction.all_branches_ended();
         if !is_open || !owned.run.is_quiet() || owned.run.is_lost() {
             return Ok(());
         }
-        let stalled = transaction.outstanding(Timestamp::NEVER, &world.coordinator.policy).calls.is_empty();
+        let stalled = transaction
+            .outstanding(Timestamp::NEVER, &world.coordinator.policy)
+            .calls
+            .is_empty();
         ensure(stalled == transaction.is_parked(), || {
             let parked = transaction.is_parked();
-            format!("{gid} will be called for: {}, and says of itself that it is parked: {parked}", !stalled)
+            format!(
+                "{gid} will be called for: {}, and says of itself that it is parked: {parked}",
+                !stalled
+            )
         })
     }
 }
@@ -114,8 +147,12 @@ impl Property for RetriesInTime {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::Stepped(gid) = observed else { return Ok(()) };
-        let Some(owned) = world.coordinator.runs.get(gid) else { return Ok(()) };
+        let Observed::Stepped(gid) = observed else {
+            return Ok(());
+        };
+        let Some(owned) = world.coordinator.runs.get(gid) else {
+            return Ok(());
+        };
         let run = &owned.run;
         let transaction = run.transaction();
         let is_open = transaction.state.decision().is_some() && !transaction.state.is_ended();
@@ -144,21 +181,31 @@ impl Property for AlarmsReachPeople {
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
         match observed {
-            Observed::CallReported { gid, branch, alarm: true, .. } => {
+            Observed::CallReported {
+                gid,
+                branch,
+                alarm: true,
+                ..
+            } => {
                 self.raised.entry(gid.clone()).or_default().insert(*branch);
             }
             // A resume takes attention away, and a crash may lose what is written lazily.
             Observed::CommandDone { gid, .. } => drop(self.raised.remove(gid)),
             Observed::Crashed => self.raised.clear(),
             Observed::Stepped(gid) => {
-                let Some(owned) = world.coordinator.runs.get(gid) else { return Ok(()) };
+                let Some(owned) = world.coordinator.runs.get(gid) else {
+                    return Ok(());
+                };
                 if !owned.run.is_quiet() || owned.run.is_lost() {
                     return Ok(());
                 }
                 for index in self.raised.remove(gid).unwrap_or_default() {
                     let branch = owned.run.transaction().branches.get(index);
-                    let flagged = branch.is_none_or(|branch| branch.attention.is_some() || branch.state.is_ended());
-                    ensure(flagged, || format!("branch {index} of {gid} raised an alarm that nobody sees"))?;
+                    let flagged = branch
+                        .is_none_or(|branch| branch.attention.is_some() || branch.state.is_ended());
+                    ensure(flagged, || {
+                        format!("branch {index} of {gid} raised an alarm that nobody sees")
+                    })?;
                 }
             }
             _ => {}

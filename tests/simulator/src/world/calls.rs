@@ -42,7 +42,9 @@ enum Unsent {
 impl World {
     /// Sends a call. A call that nobody awaits is made by a planted bug, behind the core's back.
     pub(super) fn send_call(&mut self, gid: &Gid, call: Call, awaited: bool) {
-        let Some(definition) = self.definition(gid, call.branch) else { return };
+        let Some(definition) = self.definition(gid, call.branch) else {
+            return;
+        };
         let participant = participant_of(&definition);
         let settled = if !self.participants[participant].configured {
             Some(Unsent::NotConfigured)
@@ -54,8 +56,15 @@ impl World {
             None
         };
         self.stats.calls += 1;
-        self.tell(|| format!("call    {gid}/{} {} number {}{}", definition.id, call.phase.as_str(), call.number,
-            settled.map_or_else(String::new, |why| format!(" not sent: {why:?}"))));
+        self.tell(|| {
+            format!(
+                "call    {gid}/{} {} number {}{}",
+                definition.id,
+                call.phase.as_str(),
+                call.number,
+                settled.map_or_else(String::new, |why| format!(" not sent: {why:?}"))
+            )
+        });
         self.observe(Observed::CallSent(CallSent {
             gid: gid.clone(),
             branch: call.branch,
@@ -65,13 +74,18 @@ impl World {
         }));
         let id = self.open_call(gid, call, settled, awaited);
         if settled.is_some() {
-            self.queue.schedule(self.now + self.rng.skewed(MS / 10, 5 * MS), Event::CallBreaks(id));
+            self.queue.schedule(
+                self.now + self.rng.skewed(MS / 10, 5 * MS),
+                Event::CallBreaks(id),
+            );
             return;
         }
         let limit = self.call_limit(call);
-        self.queue.schedule(self.now + limit, Event::CallTimesOut(id));
+        self.queue
+            .schedule(self.now + limit, Event::CallTimesOut(id));
         if self.rng.chance(self.faults.broken) {
-            self.queue.schedule(self.now + self.rng.below(limit), Event::CallBreaks(id));
+            self.queue
+                .schedule(self.now + self.rng.below(limit), Event::CallBreaks(id));
         }
         let visit = self.visit_of(gid, &definition, call.phase);
         self.travel(participant, &visit, Caller::Coordinator(id));
@@ -80,7 +94,12 @@ impl World {
     fn open_call(&mut self, gid: &Gid, call: Call, settled: Option<Unsent>, awaited: bool) -> u64 {
         self.tokens += 1;
         if awaited {
-            let open = OpenCall { gid: gid.clone(), call, started_at: self.wall(), settled };
+            let open = OpenCall {
+                gid: gid.clone(),
+                call,
+                started_at: self.wall(),
+                settled,
+            };
             self.calls.insert(self.tokens, open);
         }
         self.tokens
@@ -91,7 +110,12 @@ impl World {
         self.queue.schedule(self.now + MS, Event::CallBreaks(id));
     }
 
-    pub(super) fn visit_of(&self, gid: &Gid, definition: &Arc<BranchDefinition>, phase: Phase) -> Visit {
+    pub(super) fn visit_of(
+        &self,
+        gid: &Gid,
+        definition: &Arc<BranchDefinition>,
+        phase: Phase,
+    ) -> Visit {
         let deadline = self
             .coordinator
             .runs
@@ -113,12 +137,20 @@ impl World {
     /// Puts a call on the wire: it arrives never, once, or more than once.
     pub(super) fn travel(&mut self, participant: usize, visit: &Visit, from: Caller) {
         let arrive = |world: &mut Self, after: Micros, from: Caller| {
-            let event = Event::CallArrives { participant, visit: visit.clone(), from };
+            let event = Event::CallArrives {
+                participant,
+                visit: visit.clone(),
+                from,
+            };
             world.queue.schedule(world.now + after, event);
         };
         if self.rng.chance(self.faults.very_late) {
             // A message's confirm has no rule against coming later than its fence row is kept: see docs/verification.md.
-            let longest = if visit.phase == Phase::Try { 300 * SECOND } else { 100 * SECOND };
+            let longest = if visit.phase == Phase::Try {
+                300 * SECOND
+            } else {
+                100 * SECOND
+            };
             let after = self.rng.between(30 * SECOND, longest);
             arrive(self, after, Caller::Nobody);
         }
@@ -128,7 +160,11 @@ impl World {
         let after = self.delay();
         arrive(self, after, from);
         if self.rng.chance(self.faults.repeated) {
-            let again = if self.rng.chance(5_000) { after + self.rng.below(3 * MS) } else { self.delay() };
+            let again = if self.rng.chance(5_000) {
+                after + self.rng.below(3 * MS)
+            } else {
+                self.delay()
+            };
             arrive(self, again, Caller::Nobody);
         }
     }
@@ -143,27 +179,56 @@ impl World {
 
     pub(super) fn call_arrives(&mut self, participant: usize, visit: &Visit, from: Caller) {
         let now = self.now;
-        let Some(target) = self.participants.get_mut(participant) else { return };
+        let Some(target) = self.participants.get_mut(participant) else {
+            return;
+        };
         if !target.up {
             return;
         }
         let (reply, acted) = target.visit(visit, now, &mut self.rng, &self.faults, self.bug);
         if let Some(mut acted) = acted {
             acted.participant = participant;
-            self.tell(|| format!("fence   {}/{} {}: {:?} -> {:?}, {}{:?}", visit.gid, visit.branch, visit.phase.as_str(),
-                acted.before, acted.after, if acted.ran { "ran, " } else { "" }, acted.answer));
+            self.tell(|| {
+                format!(
+                    "fence   {}/{} {}: {:?} -> {:?}, {}{:?}",
+                    visit.gid,
+                    visit.branch,
+                    visit.phase.as_str(),
+                    acted.before,
+                    acted.after,
+                    if acted.ran { "ran, " } else { "" },
+                    acted.answer
+                )
+            });
             self.observe(Observed::FenceActed(acted));
         } else if reply.retry_after.is_some() && self.rng.chance(7_000) {
             // It asked for time, and uses it.
-            let background = Visit { in_background: true, ..visit.clone() };
+            let background = Visit {
+                in_background: true,
+                ..visit.clone()
+            };
             let at = now + self.rng.skewed(MS, 6 * SECOND);
-            self.queue.schedule(at, Event::CallArrives { participant, visit: background, from: Caller::Nobody });
+            self.queue.schedule(
+                at,
+                Event::CallArrives {
+                    participant,
+                    visit: background,
+                    from: Caller::Nobody,
+                },
+            );
         }
         match from {
-            Caller::Coordinator(call) => self.deliver(|| Event::CallAnswered { call, reply: reply.clone() }),
+            Caller::Coordinator(call) => self.deliver(|| Event::CallAnswered {
+                call,
+                reply: reply.clone(),
+            }),
             Caller::Client { client, request } => {
                 let heard = Heard::Participant(reply.said());
-                self.deliver(|| Event::ClientHears { client, request, heard: heard.clone() });
+                self.deliver(|| Event::ClientHears {
+                    client,
+                    request,
+                    heard: heard.clone(),
+                });
             }
             Caller::Nobody => {}
         }
@@ -183,11 +248,14 @@ impl World {
     }
 
     pub(super) fn call_answered(&mut self, id: u64, reply: &Reply) {
-        let Some(open) = self.calls.remove(&id) else { return };
+        let Some(open) = self.calls.remove(&id) else {
+            return;
+        };
         let mut report = self.report(&open);
         report.outcome = reply.outcome;
         report.retry_after = reply.retry_after.map(Duration::from_micros);
-        report.error = (reply.outcome != CallOutcome::Done).then(|| error(reply.code, reply.reason));
+        report.error =
+            (reply.outcome != CallOutcome::Done).then(|| error(reply.code, reply.reason));
         if open.call.phase == Phase::Try {
             report.response = reply.response.clone();
         }
@@ -204,14 +272,18 @@ impl World {
         if self.bug == Some(Bug::TimeoutNotReported) {
             return;
         }
-        let Some(open) = self.calls.remove(&id) else { return };
+        let Some(open) = self.calls.remove(&id) else {
+            return;
+        };
         let mut report = self.report(&open);
         report.error = Some(error(4, ""));
         self.hand_in(&open.gid, report, false);
     }
 
     pub(super) fn call_breaks(&mut self, id: u64) {
-        let Some(open) = self.calls.remove(&id) else { return };
+        let Some(open) = self.calls.remove(&id) else {
+            return;
+        };
         let mut report = self.report(&open);
         report.error = Some(error(14, ""));
         match open.settled {
@@ -255,11 +327,28 @@ impl World {
                 _ => {}
             }
         }
-        if self.bug == Some(Bug::RefusalIsRetriedAsDone) && report.outcome == CallOutcome::Refused && report.phase != Phase::Try {
+        if self.bug == Some(Bug::RefusalIsRetriedAsDone)
+            && report.outcome == CallOutcome::Refused
+            && report.phase != Phase::Try
+        {
             report.outcome = CallOutcome::Done;
         }
-        self.tell(|| format!("call    {gid}/#{} {} number {} was {:?}{}", report.branch, report.phase.as_str(), report.number,
-            report.outcome, report.error.as_ref().map_or_else(String::new, |error| format!(" ({} {})", error.code, error.reason))));
+        self.tell(|| {
+            format!(
+                "call    {gid}/#{} {} number {} was {:?}{}",
+                report.branch,
+                report.phase.as_str(),
+                report.number,
+                report.outcome,
+                report
+                    .error
+                    .as_ref()
+                    .map_or_else(String::new, |error| format!(
+                        " ({} {})",
+                        error.code, error.reason
+                    ))
+            )
+        });
         self.observe(Observed::CallReported {
             gid: gid.clone(),
             branch: report.branch,
@@ -277,26 +366,44 @@ impl World {
         let held: Vec<(Gid, BranchId)> = self.participants[participant]
             .fence
             .iter()
-            .filter(|(_, row)| row.state == crate::fence::FenceState::Tried && row.changed_at < long_ago)
+            .filter(|(_, row)| {
+                row.state == crate::fence::FenceState::Tried && row.changed_at < long_ago
+            })
             .map(|(key, _)| key.clone())
             .collect();
         for key in held {
             if !self.coordinator.up || self.rng.chance(self.faults.lost) {
                 continue;
             }
-            let live = self.coordinator.runs.get(&key.0).filter(|owned| owned.run.version() > 0);
+            let live = self
+                .coordinator
+                .runs
+                .get(&key.0)
+                .filter(|owned| owned.run.version() > 0);
             let verdict = match (live, self.log.row(&key.0)) {
                 (Some(owned), _) => owned.run.transaction().resolve(&key.1),
                 (None, Some(row)) => row.state.resolve(&key.1),
                 (None, None) => continue,
             };
             let at = self.now + self.delay();
-            self.queue.schedule(at, Event::Resolved { participant, key, verdict });
+            self.queue.schedule(
+                at,
+                Event::Resolved {
+                    participant,
+                    key,
+                    verdict,
+                },
+            );
         }
     }
 
     /// The resolver acts on what it was told.
-    pub(super) fn resolved(&mut self, participant: usize, key: &(Gid, BranchId), verdict: tercet_core::Verdict) {
+    pub(super) fn resolved(
+        &mut self,
+        participant: usize,
+        key: &(Gid, BranchId),
+        verdict: tercet_core::Verdict,
+    ) {
         use tercet_core::Verdict;
         let phase = match verdict {
             Verdict::Pending => return,
@@ -307,7 +414,9 @@ impl World {
                 return self.participants[participant].end_by_hand(key, now);
             }
         };
-        let Some(row) = self.participants[participant].fence.get(key) else { return };
+        let Some(row) = self.participants[participant].fence.get(key) else {
+            return;
+        };
         self.stats.resolved += 1;
         let visit = Visit {
             gid: key.0.clone(),
@@ -323,5 +432,9 @@ impl World {
 }
 
 fn error(code: i32, reason: &str) -> CallError {
-    CallError { code, reason: reason.to_owned(), message: String::new() }
+    CallError {
+        code,
+        reason: reason.to_owned(),
+        message: String::new(),
+    }
 }

@@ -39,7 +39,9 @@ impl Client {
 impl World {
     /// The client sends its present step, once more or for the first time.
     pub(super) fn client_acts(&mut self, id: usize) {
-        let Some(client) = self.clients.get_mut(id) else { return };
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
         let Some(step) = client.steps.get(client.at).copied() else {
             client.idle = true;
             return;
@@ -57,7 +59,11 @@ impl World {
             Step::Try(index) | Step::Register(index) => {
                 let mut definition = (*plan.branches[index]).clone();
                 let by_caller = matches!(step, Step::Register(_));
-                definition.tried_by = if by_caller { TriedBy::Caller } else { TriedBy::Coordinator };
+                definition.tried_by = if by_caller {
+                    TriedBy::Caller
+                } else {
+                    TriedBy::Coordinator
+                };
                 Ask::Add(definition.into())
             }
             Step::Renew(timeout) => Ask::Renew(timeout),
@@ -69,36 +75,70 @@ impl World {
             Step::DirectTry(index) => {
                 let definition = plan.branches[index].clone();
                 let visit = self.visit_of(&plan.gid, &definition, tercet_core::Phase::Try);
-                self.travel(participant_of(&definition), &visit, Caller::Client { client: id, request });
+                self.travel(
+                    participant_of(&definition),
+                    &visit,
+                    Caller::Client {
+                        client: id,
+                        request,
+                    },
+                );
                 return self.tires_later(id, request, 3 * SECOND);
             }
             Step::Pause(time) => return self.client_goes_on(id, time),
-            Step::OpenLocal | Step::CommitLocal | Step::AbortLocal => return self.local_step(id, step),
+            Step::OpenLocal | Step::CommitLocal | Step::AbortLocal => {
+                return self.local_step(id, step);
+            }
         };
-        let patience = if wait == WaitFor::Completion { 20 * SECOND } else { 6 * SECOND };
-        let from = Asker::Client { client: id, request };
-        let request_made = Request { from, gid: plan.gid.clone(), ask, plan: Some(plan), known: false };
+        let patience = if wait == WaitFor::Completion {
+            20 * SECOND
+        } else {
+            6 * SECOND
+        };
+        let from = Asker::Client {
+            client: id,
+            request,
+        };
+        let request_made = Request {
+            from,
+            gid: plan.gid.clone(),
+            ask,
+            plan: Some(plan),
+            known: false,
+        };
         self.deliver(|| Event::RequestArrives(Box::new(request_made.clone())));
         self.tires_later(id, request, patience);
     }
 
     fn tires_later(&mut self, client: usize, request: u64, after: Micros) {
-        self.queue.schedule(self.now + after, Event::ClientTires { client, request });
+        self.queue
+            .schedule(self.now + after, Event::ClientTires { client, request });
     }
 
     pub(super) fn client_tires(&mut self, id: usize, request: u64) {
-        if self.clients.get(id).is_some_and(|client| client.request == request) {
+        if self
+            .clients
+            .get(id)
+            .is_some_and(|client| client.request == request)
+        {
             self.client_acts(id);
         }
     }
 
     fn client_gives_up(&mut self, id: usize) {
-        let Some(client) = self.clients.get_mut(id) else { return };
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
         client.request += 1;
         let back_after = client.plan.comes_back_after.filter(|_| client.comes_back);
         client.comes_back = false;
         client.idle = true;
-        self.tell(|| format!("client  {id} gives up{}", if back_after.is_some() { " for now" } else { "" }));
+        self.tell(|| {
+            format!(
+                "client  {id} gives up{}",
+                if back_after.is_some() { " for now" } else { "" }
+            )
+        });
         if let Some(after) = back_after {
             client_restart(&mut self.clients[id]);
             self.stats.comebacks += 1;
@@ -107,7 +147,9 @@ impl World {
     }
 
     fn client_goes_on(&mut self, id: usize, after: Micros) {
-        let Some(client) = self.clients.get_mut(id) else { return };
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
         client.at += 1;
         client.sent = 0;
         client.request += 1;
@@ -116,8 +158,14 @@ impl World {
 
     /// What was planned can't be done: give back what there is.
     fn client_falls_back(&mut self, id: usize) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        client.steps = if client.plan.may_cancel { vec![Step::Cancel] } else { vec![Step::AbortLocal, Step::Cancel] };
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
+        client.steps = if client.plan.may_cancel {
+            vec![Step::Cancel]
+        } else {
+            vec![Step::AbortLocal, Step::Cancel]
+        };
         client.at = 0;
         client.sent = 0;
         client.request += 1;
@@ -125,30 +173,41 @@ impl World {
     }
 
     fn client_stops(&mut self, id: usize) {
-        let Some(client) = self.clients.get_mut(id) else { return };
+        let Some(client) = self.clients.get_mut(id) else {
+            return;
+        };
         client.request += 1;
         client.idle = true;
         client.at = client.steps.len();
     }
 
     pub(super) fn client_hears(&mut self, id: usize, request: u64, heard: Heard) {
-        let Some(client) = self.clients.get(id) else { return };
+        let Some(client) = self.clients.get(id) else {
+            return;
+        };
         if client.request != request {
             return;
         }
-        let Some(step) = client.steps.get(client.at).copied() else { return };
+        let Some(step) = client.steps.get(client.at).copied() else {
+            return;
+        };
         match heard {
             Heard::Participant(Said::Ok) => self.client_goes_on(id, MS),
             Heard::Participant(Said::No(_)) => self.client_falls_back(id),
             Heard::Participant(Said::Unsure) => self.client_waits(id),
-            Heard::Coordinator(Answer::Rejected { why, .. }) => self.client_rejected(id, step, &why),
+            Heard::Coordinator(Answer::Rejected { why, .. }) => {
+                self.client_rejected(id, step, &why)
+            }
             Heard::Coordinator(Answer::Shown(shown)) => self.client_shown(id, step, &shown),
         }
     }
 
     fn client_rejected(&mut self, id: usize, step: Step, why: &Refusal) {
         match why {
-            Refusal::Overloaded | Refusal::Core(Rejection::LogUnavailable(_) | Rejection::NotOwner) => self.client_waits(id),
+            Refusal::Overloaded
+            | Refusal::Core(Rejection::LogUnavailable(_) | Rejection::NotOwner) => {
+                self.client_waits(id)
+            }
             // After a restart the try is repeated first.
             Refusal::Core(Rejection::BranchNotTried(_)) => {
                 if self.clients[id].sent < self.clients[id].plan.patience {
@@ -157,7 +216,11 @@ impl World {
                     self.client_falls_back(id);
                 }
             }
-            Refusal::Core(Rejection::LogInvalid(_)) if matches!(step, Step::Try(_) | Step::Register(_)) => self.client_falls_back(id),
+            Refusal::Core(Rejection::LogInvalid(_))
+                if matches!(step, Step::Try(_) | Step::Register(_)) =>
+            {
+                self.client_falls_back(id)
+            }
             _ => self.client_stops(id),
         }
     }
@@ -201,7 +264,12 @@ impl World {
             }
         };
         if let Some(committed) = ended {
-            self.tell(|| format!("init    {gid}: local transaction {}", if committed { "committed" } else { "undone" }));
+            self.tell(|| {
+                format!(
+                    "init    {gid}: local transaction {}",
+                    if committed { "committed" } else { "undone" }
+                )
+            });
             if committed {
                 self.observe(Observed::Vouched(gid.clone()));
             }

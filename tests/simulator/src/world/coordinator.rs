@@ -65,7 +65,10 @@ impl Coordinator {
     }
 
     pub(crate) fn commands_of(&self, gid: &Gid) -> usize {
-        self.commands.values().filter(|waiting| waiting.request.gid == *gid).count()
+        self.commands
+            .values()
+            .filter(|waiting| waiting.request.gid == *gid)
+            .count()
     }
 }
 
@@ -79,7 +82,14 @@ impl World {
         {
             request.gid = gid;
         }
-        self.tell(|| format!("shell   {} {:?} from {:?}", request.gid, brief(&request.ask), request.from));
+        self.tell(|| {
+            format!(
+                "shell   {} {:?} from {:?}",
+                request.gid,
+                brief(&request.ask),
+                request.from
+            )
+        });
         let is_live = self.coordinator.runs.contains_key(&request.gid);
         let may_begin = matches!(request.ask, Ask::Execute(_) | Ask::Begin | Ask::Cancel(_));
         // The insert is the look-up: a row is read first only where nothing would be inserted.
@@ -110,8 +120,18 @@ impl World {
             }
         }
         let run = Run::recovered(state, version, Arc::clone(&self.coordinator.policy));
-        self.coordinator.runs.insert(gid.clone(), Owned { run, waiters: Vec::new(), wake: None });
-        self.observe(Observed::Recovered { gid: gid.clone(), version });
+        self.coordinator.runs.insert(
+            gid.clone(),
+            Owned {
+                run,
+                waiters: Vec::new(),
+                wake: None,
+            },
+        );
+        self.observe(Observed::Recovered {
+            gid: gid.clone(),
+            version,
+        });
     }
 
     fn begin(&mut self, request: Request) {
@@ -119,10 +139,21 @@ impl World {
             return self.refuse(&request, Refusal::UnknownTransaction);
         };
         let (asked, until) = (asked(&request), until(&request.ask));
-        let command = self.remember(Waiting { request, until, asked });
+        let command = self.remember(Waiting {
+            request,
+            until,
+            asked,
+        });
         let gid = begun.gid.clone();
         let run = Run::begin(begun, Arc::clone(&self.coordinator.policy), command);
-        self.coordinator.runs.insert(gid.clone(), Owned { run, waiters: Vec::new(), wake: None });
+        self.coordinator.runs.insert(
+            gid.clone(),
+            Owned {
+                run,
+                waiters: Vec::new(),
+                wake: None,
+            },
+        );
         self.carry_out(&gid);
     }
 
@@ -138,15 +169,26 @@ impl World {
             .into_iter()
             .map(|branch| {
                 let mut definition = (*branch).clone();
-                definition.tried_by = if self.bug == Some(Bug::UntriedConfirmed) { TriedBy::Caller } else { TriedBy::Coordinator };
+                definition.tried_by = if self.bug == Some(Bug::UntriedConfirmed) {
+                    TriedBy::Caller
+                } else {
+                    TriedBy::Coordinator
+                };
                 Arc::new(definition)
             })
             .collect();
         let is_unknown = mode == Mode::CancelledUnknown;
         let options = match plan {
             Some(plan) if !is_unknown => {
-                let initiator = plan.options.initiator.clone().filter(|_| mode == Mode::StepByStep);
-                Arc::new(Options { initiator, ..(*plan.options).clone() })
+                let initiator = plan
+                    .options
+                    .initiator
+                    .clone()
+                    .filter(|_| mode == Mode::StepByStep);
+                Arc::new(Options {
+                    initiator,
+                    ..(*plan.options).clone()
+                })
             }
             _ => Arc::new(Options::default()),
         };
@@ -157,7 +199,12 @@ impl World {
             options,
             trace_parent: Arc::from(""),
             at,
-            cause: is_unknown.then(|| CancelCause { reason: CancelReason::Requested, branch: None, error: None, note: String::new() }),
+            cause: is_unknown.then(|| CancelCause {
+                reason: CancelReason::Requested,
+                branch: None,
+                error: None,
+                note: String::new(),
+            }),
             branches,
         })
     }
@@ -165,18 +212,28 @@ impl World {
     /// Serves a request on a transaction that is in memory.
     fn serve(&mut self, request: Request) {
         let gid = request.gid.clone();
-        let waiting = Waiting { until: until(&request.ask), asked: asked(&request), request };
-        if self.coordinator.commands_of(&gid) >= COMMANDS_MAX && self.bug != Some(Bug::InboxUnbounded) {
+        let waiting = Waiting {
+            until: until(&request.ask),
+            asked: asked(&request),
+            request,
+        };
+        if self.coordinator.commands_of(&gid) >= COMMANDS_MAX
+            && self.bug != Some(Bug::InboxUnbounded)
+        {
             return self.refuse(&waiting.request, Refusal::Overloaded);
         }
         let command = match &waiting.request.ask {
             Ask::Execute(_) | Ask::Begin => return self.join(waiting),
             Ask::Add(definition) => Command::Register(Arc::clone(definition)),
             Ask::Confirm(_) => Command::Confirm,
-            Ask::Cancel(_) => Command::Cancel { reason: "asked to".to_owned() },
+            Ask::Cancel(_) => Command::Cancel {
+                reason: "asked to".to_owned(),
+            },
             Ask::Renew(timeout) => Command::Renew(*timeout),
             Ask::Retry => Command::Retry,
-            Ask::Park => Command::Park { reason: "simulated".to_owned() },
+            Ask::Park => Command::Park {
+                reason: "simulated".to_owned(),
+            },
             Ask::Resume => Command::Resume,
             Ask::Force(branch) => Command::Force(branch.clone()),
         };
@@ -187,7 +244,9 @@ impl World {
     /// The same begin again: one transaction, one answer. Other content is a conflict.
     fn join(&mut self, waiting: Waiting) {
         let gid = waiting.request.gid.clone();
-        let Some(owned) = self.coordinator.runs.get_mut(&gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(&gid) else {
+            return;
+        };
         let transaction = owned.run.transaction();
         let same = waiting.asked == Some(transaction.content);
         if !same && transaction.mode != Mode::CancelledUnknown {
@@ -205,11 +264,21 @@ impl World {
     }
 
     /// The core has answered a command.
-    pub(super) fn command_answered(&mut self, gid: &Gid, id: CommandId, result: Result<(), Rejection>) {
-        let Some(mut waiting) = self.coordinator.commands.remove(&id) else { return };
+    pub(super) fn command_answered(
+        &mut self,
+        gid: &Gid,
+        id: CommandId,
+        result: Result<(), Rejection>,
+    ) {
+        let Some(mut waiting) = self.coordinator.commands.remove(&id) else {
+            return;
+        };
         match result {
             Ok(()) => {
-                self.observe(Observed::CommandDone { gid: gid.clone(), command: id });
+                self.observe(Observed::CommandDone {
+                    gid: gid.clone(),
+                    command: id,
+                });
                 if let Some(owned) = self.coordinator.runs.get_mut(gid) {
                     owned.waiters.push(waiting);
                 }
@@ -217,7 +286,10 @@ impl World {
             Err(Rejection::NotOwner) if !waiting.request.known => {
                 // There is a row of that gid already: look at it, and answer from it.
                 waiting.request.known = true;
-                self.queue.schedule(self.now + MS, Event::RequestArrives(Box::new(waiting.request)));
+                self.queue.schedule(
+                    self.now + MS,
+                    Event::RequestArrives(Box::new(waiting.request)),
+                );
             }
             Err(rejection) => self.refuse(&waiting.request, Refusal::Core(rejection)),
         }
@@ -225,18 +297,25 @@ impl World {
 
     /// Answers whoever waited for what is so now, and drops what needs no memory any more.
     pub(super) fn settle(&mut self, gid: &Gid) {
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+            return;
+        };
         let mut answers = Vec::new();
         let run = &owned.run;
         if run.is_lost() {
-            let Some(owned) = self.coordinator.runs.remove(gid) else { return };
+            let Some(owned) = self.coordinator.runs.remove(gid) else {
+                return;
+            };
             self.calls.retain(|_, open| open.gid != *gid);
             for mut waiting in owned.waiters {
                 if waiting.request.known {
                     self.refuse(&waiting.request, Refusal::Core(Rejection::NotOwner));
                 } else {
                     waiting.request.known = true;
-                    self.queue.schedule(self.now + MS, Event::RequestArrives(Box::new(waiting.request)));
+                    self.queue.schedule(
+                        self.now + MS,
+                        Event::RequestArrives(Box::new(waiting.request)),
+                    );
                 }
             }
             self.readopt(gid);
@@ -260,7 +339,11 @@ impl World {
 
     /// Somebody else has written the row, as this process's own earlier life may have: it is loaded again.
     fn readopt(&mut self, gid: &Gid) {
-        if self.log.row(gid).is_some_and(|row| !row.state.state.is_ended()) {
+        if self
+            .log
+            .row(gid)
+            .is_some_and(|row| !row.state.state.is_ended())
+        {
             self.adopt(gid);
             self.feed(gid, Input::Woken);
         }
@@ -279,7 +362,10 @@ impl World {
             .log
             .rows
             .iter()
-            .filter(|(_, row)| self.bug != Some(Bug::RecoverySkipsDecided) || row.state.state == TransactionState::Trying)
+            .filter(|(_, row)| {
+                self.bug != Some(Bug::RecoverySkipsDecided)
+                    || row.state.state == TransactionState::Trying
+            })
             .filter(|(_, row)| !row.state.state.is_ended())
             .map(|(gid, _)| gid.clone())
             .collect();
@@ -294,16 +380,27 @@ impl World {
     }
 
     pub(super) fn refuse(&mut self, request: &Request, why: Refusal) {
-        let answer = Answer::Rejected { gid: request.gid.clone(), why };
+        let answer = Answer::Rejected {
+            gid: request.gid.clone(),
+            why,
+        };
         self.reply(request, answer, Waited::Durable);
     }
 
     pub(super) fn reply(&mut self, request: &Request, answer: Answer, wait: Waited) {
         self.tell(|| format!("shell   answers {:?}: {}", request.from, describe(&answer)));
         let about = request.plan.as_ref().map(|plan| plan.gid.clone());
-        self.observe(Observed::Answered { answer: answer.clone(), wait, about });
+        self.observe(Observed::Answered {
+            answer: answer.clone(),
+            wait,
+            about,
+        });
         if let Asker::Client { client, request } = request.from {
-            self.deliver(|| Event::ClientHears { client, request, heard: Heard::Coordinator(answer.clone()) });
+            self.deliver(|| Event::ClientHears {
+                client,
+                request,
+                heard: Heard::Coordinator(answer.clone()),
+            });
         }
     }
 }
@@ -319,7 +416,10 @@ fn is_ready(run: &Run, waiting: &Waiting) -> bool {
             Waited::Branch => match &waiting.request.ask {
                 Ask::Add(definition) => {
                     let branch = transaction.branch(&definition.id);
-                    is_decided || branch.is_some_and(|(_, branch)| branch.state != tercet_core::BranchState::Registered)
+                    is_decided
+                        || branch.is_some_and(|(_, branch)| {
+                            branch.state != tercet_core::BranchState::Registered
+                        })
                 }
                 _ => true,
             },

@@ -18,7 +18,9 @@ impl World {
     /// Hands an input to the run of `gid`, and carries out what follows.
     pub(super) fn feed(&mut self, gid: &Gid, input: Input) {
         let now = self.wall();
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+            return;
+        };
         owned.run.handle(input, now);
         self.carry_out(gid);
     }
@@ -51,8 +53,12 @@ impl World {
     }
 
     fn effect_append(&mut self, gid: &Gid, append: &Append) {
-        let Some(owned) = self.coordinator.runs.get(gid) else { return };
-        let Some(next) = owned.run.appending() else { return };
+        let Some(owned) = self.coordinator.runs.get(gid) else {
+            return;
+        };
+        let Some(next) = owned.run.appending() else {
+            return;
+        };
         let mut state = next.clone();
         let decides = owned.run.transaction().state == TransactionState::Trying
             && state.state != TransactionState::Trying;
@@ -60,7 +66,10 @@ impl World {
         for branch in &mut state.branches {
             branch.state_before_end = None;
         }
-        if decides && self.bug == Some(Bug::CallsBeforeDecision) && state.state.decision() == Some(Decision::Confirm) {
+        if decides
+            && self.bug == Some(Bug::CallsBeforeDecision)
+            && state.state.decision() == Some(Decision::Confirm)
+        {
             self.plant_early_calls(gid, &state);
         }
         if decides && self.bug == Some(Bug::AnswersBeforeDecision) {
@@ -80,7 +89,9 @@ impl World {
     fn set_alarm(&mut self, gid: &Gid) {
         let (wall, incarnation) = (self.wall(), self.coordinator.incarnation);
         let loses = self.bug == Some(Bug::WakeupLost) && self.rng.chance(500);
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+            return;
+        };
         let Some(at) = owned.run.wake_at(wall) else {
             owned.wake = None;
             return;
@@ -93,7 +104,11 @@ impl World {
         self.tokens += 1;
         owned.wake = Some((at, self.tokens));
         if !loses {
-            let event = Event::RunWakes { incarnation, gid: gid.clone(), token: self.tokens };
+            let event = Event::RunWakes {
+                incarnation,
+                gid: gid.clone(),
+                token: self.tokens,
+            };
             self.queue.schedule(at, event);
         }
     }
@@ -102,7 +117,9 @@ impl World {
         if incarnation != self.coordinator.incarnation || !self.coordinator.up {
             return;
         }
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+            return;
+        };
         if owned.wake.is_none_or(|(_, known)| known != token) {
             return;
         }
@@ -126,8 +143,15 @@ impl World {
     fn ask_initiator(&mut self, gid: &Gid) {
         let incarnation = self.coordinator.incarnation;
         self.tell(|| format!("call    initiator of {gid} is asked"));
-        let ask = Event::InitiatorAsked { incarnation, gid: gid.clone() };
-        let answer = Event::InitiatorAnswers { incarnation, gid: gid.clone(), answer: InitiatorAnswer::Unknown };
+        let ask = Event::InitiatorAsked {
+            incarnation,
+            gid: gid.clone(),
+        };
+        let answer = Event::InitiatorAnswers {
+            incarnation,
+            gid: gid.clone(),
+            answer: InitiatorAnswer::Unknown,
+        };
         // The time-out is an answer too. Whichever comes first counts; the run ignores the other by itself being
         // asked anew, so the world must hand in only one.
         self.asked.insert(gid.clone(), incarnation);
@@ -141,24 +165,43 @@ impl World {
     pub(super) fn initiator_asked(&mut self, incarnation: u32, gid: &Gid) {
         let answer = self.initiator.check(gid, self.bug);
         self.tell(|| format!("init    {gid}: {answer:?}"));
-        let answer = if self.bug == Some(Bug::UnknownIsAborted) && answer == InitiatorAnswer::Unknown {
-            InitiatorAnswer::Aborted
-        } else {
-            answer
-        };
+        let answer =
+            if self.bug == Some(Bug::UnknownIsAborted) && answer == InitiatorAnswer::Unknown {
+                InitiatorAnswer::Aborted
+            } else {
+                answer
+            };
         if !self.rng.chance(self.faults.lost) {
             let back = self.now + self.rng.skewed(MS / 5, 20 * MS);
-            self.queue.schedule(back, Event::InitiatorAnswers { incarnation, gid: gid.clone(), answer });
+            self.queue.schedule(
+                back,
+                Event::InitiatorAnswers {
+                    incarnation,
+                    gid: gid.clone(),
+                    answer,
+                },
+            );
         }
     }
 
-    pub(super) fn initiator_answers(&mut self, incarnation: u32, gid: &Gid, answer: InitiatorAnswer) {
+    pub(super) fn initiator_answers(
+        &mut self,
+        incarnation: u32,
+        gid: &Gid,
+        answer: InitiatorAnswer,
+    ) {
         let is_awaited = self.asked.get(gid) == Some(&incarnation);
         if !self.coordinator.up || incarnation != self.coordinator.incarnation || !is_awaited {
             return;
         }
         self.asked.remove(gid);
-        self.feed(gid, Input::InitiatorAnswered(InitiatorReport { answer, error: None }));
+        self.feed(
+            gid,
+            Input::InitiatorAnswered(InitiatorReport {
+                answer,
+                error: None,
+            }),
+        );
     }
 
     /// The wall clock of the coordinator.
@@ -174,23 +217,38 @@ impl World {
 
     /// How long a call may last: the participant's time-out, and not longer than `not_after`.
     pub(super) fn call_limit(&self, call: Call) -> Micros {
-        let bound = call.not_after.map_or(Duration::MAX, |at| at.saturating_since(self.wall()));
-        u64::try_from(bound.as_micros()).unwrap_or(u64::MAX).clamp(1, 3 * SECOND)
+        let bound = call
+            .not_after
+            .map_or(Duration::MAX, |at| at.saturating_since(self.wall()));
+        u64::try_from(bound.as_micros())
+            .unwrap_or(u64::MAX)
+            .clamp(1, 3 * SECOND)
     }
 
     fn plant_early_calls(&mut self, gid: &Gid, state: &tercet_core::GlobalTransaction) {
         for (index, branch) in state.branches.iter().enumerate() {
             if branch.definition.verbs.has(tercet_core::Phase::Confirm) {
-                let call = Call { branch: index, phase: tercet_core::Phase::Confirm, number: 1, not_after: None };
+                let call = Call {
+                    branch: index,
+                    phase: tercet_core::Phase::Confirm,
+                    number: 1,
+                    not_after: None,
+                };
                 self.send_call(gid, call, false);
             }
         }
     }
 
     fn plant_early_answers(&mut self, gid: &Gid, state: &tercet_core::GlobalTransaction) {
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+            return;
+        };
         for waiting in core::mem::take(&mut owned.waiters) {
-            self.reply(&waiting.request, Answer::Shown(Shown::of(state, None)), Waited::Decision);
+            self.reply(
+                &waiting.request,
+                Answer::Shown(Shown::of(state, None)),
+                Waited::Decision,
+            );
         }
     }
 
@@ -200,9 +258,12 @@ impl World {
             return;
         }
         let wall = self.wall();
-        let Some(owned) = self.coordinator.runs.get(gid) else { return };
+        let Some(owned) = self.coordinator.runs.get(gid) else {
+            return;
+        };
         let transaction = owned.run.transaction();
-        let is_due = transaction.state == TransactionState::Confirming && wall >= transaction.try_deadline;
+        let is_due =
+            transaction.state == TransactionState::Confirming && wall >= transaction.try_deadline;
         if is_due && owned.run.appending().is_none() && !self.watchdog.contains(gid) {
             self.watchdog.insert(gid.clone());
             let mut state = transaction.clone();
@@ -219,8 +280,13 @@ impl World {
             Some(Bug::InDoubtNotCancelled) => tercet_core::BranchState::InDoubt,
             _ => return false,
         };
-        let branch = self.coordinator.runs.get(gid).and_then(|owned| owned.run.transaction().branches.get(call.branch));
-        let swallowed = call.phase == tercet_core::Phase::Cancel && branch.is_some_and(|branch| branch.state == state);
+        let branch = self
+            .coordinator
+            .runs
+            .get(gid)
+            .and_then(|owned| owned.run.transaction().branches.get(call.branch));
+        let swallowed = call.phase == tercet_core::Phase::Cancel
+            && branch.is_some_and(|branch| branch.state == state);
         if swallowed {
             self.answer_without_calling(gid, call);
         }
@@ -228,7 +294,11 @@ impl World {
     }
 
     /// Shares a definition with a call.
-    pub(super) fn definition(&self, gid: &Gid, branch: usize) -> Option<Arc<tercet_core::BranchDefinition>> {
+    pub(super) fn definition(
+        &self,
+        gid: &Gid,
+        branch: usize,
+    ) -> Option<Arc<tercet_core::BranchDefinition>> {
         let owned = self.coordinator.runs.get(gid)?;
         let branch = owned.run.transaction().branches.get(branch)?;
         Some(Arc::clone(&branch.definition))

@@ -48,7 +48,11 @@ impl Initiator {
         if bug == Some(Bug::AbortedWithoutRow) && !self.rows.contains_key(gid) {
             return InitiatorAnswer::Aborted;
         }
-        match self.rows.entry(gid.clone()).or_insert(Local::Ended(LocalEnd::Aborted)) {
+        match self
+            .rows
+            .entry(gid.clone())
+            .or_insert(Local::Ended(LocalEnd::Aborted))
+        {
             Local::Running => InitiatorAnswer::Unknown,
             Local::Ended(LocalEnd::Committed) => InitiatorAnswer::Committed,
             Local::Ended(LocalEnd::Aborted) => InitiatorAnswer::Aborted,

@@ -28,7 +28,9 @@ enum Fate {
     Fails,
     Invalid,
     /// The connection is lost at COMMIT. The server may still commit, or has undone it.
-    Unknown { commits: bool },
+    Unknown {
+        commits: bool,
+    },
 }
 
 /// An append on its way.
@@ -56,7 +58,10 @@ pub(crate) struct Log {
 impl Log {
     /// An empty log that belongs to the session `owner`.
     pub(crate) fn new(owner: u32) -> Self {
-        Self { owner, ..Self::default() }
+        Self {
+            owner,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn row(&self, gid: &Gid) -> Option<&LogRow> {
@@ -66,11 +71,21 @@ impl Log {
 
 impl World {
     /// Hands an append to the log.
-    pub(super) fn append(&mut self, gid: &Gid, expected: u64, urgency: Urgency, state: GlobalTransaction) {
+    pub(super) fn append(
+        &mut self,
+        gid: &Gid,
+        expected: u64,
+        urgency: Urgency,
+        state: GlobalTransaction,
+    ) {
         self.log.appends += 1;
         let id = self.log.appends;
         let fate = self.draw_fate(&state, expected);
-        let company = if urgency == Urgency::Lazy { self.rng.below(100 * MS) } else { 0 };
+        let company = if urgency == Urgency::Lazy {
+            self.rng.below(100 * MS)
+        } else {
+            0
+        };
         let lands_at = self.now + company + self.rng.skewed(MS / 2, 20 * MS);
         // An unknown commit may become visible long after the connection was lost.
         let (lands_at, told_at) = match fate {
@@ -87,7 +102,12 @@ impl World {
                 (lands_at, if asks_lock { lands_at + MS } else { lost_at })
             }
         };
-        self.tell(|| format!("log     append {id} of {gid}: {} at version {expected}, {fate:?}", brief(&state)));
+        self.tell(|| {
+            format!(
+                "log     append {id} of {gid}: {} at version {expected}, {fate:?}",
+                brief(&state)
+            )
+        });
         self.log.pending.insert(
             id,
             Pending {
@@ -99,7 +119,10 @@ impl World {
                 done: None,
             },
         );
-        self.observe(Observed::AppendHanded { append: id, gid: gid.clone() });
+        self.observe(Observed::AppendHanded {
+            append: id,
+            gid: gid.clone(),
+        });
         if matches!(fate, Fate::Written | Fate::Unknown { commits: true }) {
             self.queue.schedule(lands_at, Event::AppendLands(id));
         }
@@ -112,9 +135,15 @@ impl World {
             return Fate::Fails;
         }
         if self.rng.chance(faults.log_unknown) {
-            return Fate::Unknown { commits: self.rng.chance(5_000) };
+            return Fate::Unknown {
+                commits: self.rng.chance(5_000),
+            };
         }
-        let adds = expected == 0 || self.log.row(&state.gid).is_some_and(|row| row.state.branches.len() < state.branches.len());
+        let adds = expected == 0
+            || self
+                .log
+                .row(&state.gid)
+                .is_some_and(|row| row.state.branches.len() < state.branches.len());
         if adds && self.rng.chance(faults.log_invalid) {
             return Fate::Invalid;
         }
@@ -123,13 +152,18 @@ impl World {
 
     /// The server commits, if the row and the session are what the append expects.
     pub(super) fn append_lands(&mut self, id: u64) {
-        let Some(pending) = self.log.pending.get(&id) else { return };
+        let Some(pending) = self.log.pending.get(&id) else {
+            return;
+        };
         if pending.done.is_some() {
             return;
         }
         let (gid, expected, writer) = (pending.gid.clone(), pending.expected, pending.writer);
         let state = Arc::clone(&pending.state);
-        let before = self.log.row(&gid).map(|row| (row.version, Arc::clone(&row.state)));
+        let before = self
+            .log
+            .row(&gid)
+            .map(|row| (row.version, Arc::clone(&row.state)));
         let found = before.as_ref().map_or(0, |(version, _)| *version);
         let is_fenced = writer != self.log.owner && self.bug != Some(Bug::SessionNotFenced);
         let is_stale = found != expected && !self.ignores_version(expected);
@@ -138,10 +172,24 @@ impl World {
             AppendVerdict::Lost
         } else {
             let version = found.max(expected) + 1;
-            let row = LogRow { version, state: Arc::clone(&state), written_at: self.now, before: before.clone() };
+            let row = LogRow {
+                version,
+                state: Arc::clone(&state),
+                written_at: self.now,
+                before: before.clone(),
+            };
             self.log.rows.insert(gid.clone(), row);
             let owner = self.log.owner;
-            self.observe(Observed::RowWritten(RowWritten { append: id, gid: gid.clone(), before, after: state, version, expected, writer, owner }));
+            self.observe(Observed::RowWritten(RowWritten {
+                append: id,
+                gid: gid.clone(),
+                before,
+                after: state,
+                version,
+                expected,
+                writer,
+                owner,
+            }));
             AppendVerdict::Written
         };
         self.tell(|| format!("log     append {id} of {gid}: {verdict:?}"));
@@ -160,7 +208,9 @@ impl World {
 
     /// The coordinator is told what became of an append.
     pub(super) fn append_settles(&mut self, id: u64) {
-        let Some(pending) = self.log.pending.get(&id) else { return };
+        let Some(pending) = self.log.pending.get(&id) else {
+            return;
+        };
         let (gid, fate, writer) = (pending.gid.clone(), pending.fate, pending.writer);
         if writer != self.coordinator.incarnation || !self.coordinator.up {
             return;
@@ -174,21 +224,39 @@ impl World {
                 self.settle_unknown(id)
             }
         };
-        let keep_pending = self.log.pending.get(&id).is_some_and(|pending| pending.done.is_none())
+        let keep_pending = self
+            .log
+            .pending
+            .get(&id)
+            .is_some_and(|pending| pending.done.is_none())
             && matches!(fate, Fate::Unknown { commits: true });
-        let pending = if keep_pending { None } else { self.log.pending.remove(&id) };
+        let pending = if keep_pending {
+            None
+        } else {
+            self.log.pending.remove(&id)
+        };
         let (state, expected) = match (&pending, self.log.pending.get(&id)) {
             (Some(pending), _) => (Arc::clone(&pending.state), pending.expected),
             (None, Some(pending)) => (Arc::clone(&pending.state), pending.expected),
             (None, None) => return,
         };
         self.tell(|| format!("log     append {id} of {gid} is told: {verdict:?}"));
-        self.observe(Observed::VerdictGiven { append: id, gid: gid.clone(), verdict: verdict.clone(), state, expected });
+        self.observe(Observed::VerdictGiven {
+            append: id,
+            gid: gid.clone(),
+            verdict: verdict.clone(),
+            state,
+            expected,
+        });
         self.append_told(&gid, verdict);
     }
 
     fn done_or_lost(&self, id: u64) -> AppendVerdict {
-        let done = self.log.pending.get(&id).and_then(|pending| pending.done.clone());
+        let done = self
+            .log
+            .pending
+            .get(&id)
+            .and_then(|pending| pending.done.clone());
         done.unwrap_or(AppendVerdict::Lost)
     }
 
@@ -199,12 +267,20 @@ impl World {
             Some(Bug::UnknownIsDone) => return AppendVerdict::Written,
             Some(Bug::UnknownIsFailed) => return AppendVerdict::Unavailable("unknown".to_owned()),
             Some(Bug::LookWithoutLock) => {
-                let done = self.log.pending.get(&id).and_then(|pending| pending.done.clone());
+                let done = self
+                    .log
+                    .pending
+                    .get(&id)
+                    .and_then(|pending| pending.done.clone());
                 return done.unwrap_or(AppendVerdict::Unavailable("not there".to_owned()));
             }
             _ => {}
         }
-        let done = self.log.pending.get(&id).and_then(|pending| pending.done.clone());
+        let done = self
+            .log
+            .pending
+            .get(&id)
+            .and_then(|pending| pending.done.clone());
         if let Some(verdict) = done {
             return verdict;
         }
@@ -220,7 +296,11 @@ impl World {
         let open: Vec<u64> = self.log.pending.keys().copied().collect();
         for id in open {
             let commits = self.log.pending.get(&id).is_some_and(|pending| {
-                pending.done.is_none() && matches!(pending.fate, Fate::Written | Fate::Unknown { commits: true })
+                pending.done.is_none()
+                    && matches!(
+                        pending.fate,
+                        Fate::Written | Fate::Unknown { commits: true }
+                    )
             });
             if self.bug == Some(Bug::SessionNotFenced) && commits {
                 continue;
@@ -239,11 +319,25 @@ impl World {
             return;
         }
         let recent = self.now.saturating_sub(200 * MS);
-        let lost: Vec<Gid> = self.log.rows.iter().filter(|(_, row)| row.written_at > recent).map(|(gid, _)| gid.clone()).collect();
+        let lost: Vec<Gid> = self
+            .log
+            .rows
+            .iter()
+            .filter(|(_, row)| row.written_at > recent)
+            .map(|(gid, _)| gid.clone())
+            .collect();
         for gid in lost {
             let before = self.log.rows.remove(&gid).and_then(|row| row.before);
             if let Some((version, state)) = before {
-                self.log.rows.insert(gid.clone(), LogRow { version, state, written_at: 0, before: None });
+                self.log.rows.insert(
+                    gid.clone(),
+                    LogRow {
+                        version,
+                        state,
+                        written_at: 0,
+                        before: None,
+                    },
+                );
             }
             self.observe(Observed::RowsLost(gid));
         }
@@ -252,10 +346,17 @@ impl World {
 
 /// One line about a transaction, for traces.
 pub(crate) fn brief(state: &GlobalTransaction) -> String {
-    let branches: Vec<String> = state.branches.iter().map(|branch| {
-        let forced = if branch.forced { "!" } else { "" };
-        let parked = if branch.is_parked() { "(parked)" } else { "" };
-        format!("{}={:?}{forced}{parked}", branch.definition.id, branch.state)
-    }).collect();
+    let branches: Vec<String> = state
+        .branches
+        .iter()
+        .map(|branch| {
+            let forced = if branch.forced { "!" } else { "" };
+            let parked = if branch.is_parked() { "(parked)" } else { "" };
+            format!(
+                "{}={:?}{forced}{parked}",
+                branch.definition.id, branch.state
+            )
+        })
+        .collect();
     format!("{:?} [{}]", state.state, branches.join(" "))
 }

@@ -71,8 +71,13 @@ impl World {
         let mut rng = Rng::new(seed);
         let faults = Faults::draw(&mut rng);
         let policy = draw_policy(&mut rng, bug);
-        let participants = (0..PARTICIPANTS).map(|_| Participant::new(&mut rng)).collect();
-        let clients: Vec<Client> = workload::draw(&mut rng).into_iter().map(Client::new).collect();
+        let participants = (0..PARTICIPANTS)
+            .map(|_| Participant::new(&mut rng))
+            .collect();
+        let clients: Vec<Client> = workload::draw(&mut rng)
+            .into_iter()
+            .map(Client::new)
+            .collect();
         let stops_at = rng.between(10 * SECOND, 70 * SECOND);
         let mut world = Self {
             now: 0,
@@ -100,34 +105,45 @@ impl World {
 
     fn schedule_first(&mut self) {
         for (id, client) in self.clients.iter().enumerate() {
-            self.queue.schedule(client.plan.starts_at, Event::ClientActs(id));
+            self.queue
+                .schedule(client.plan.starts_at, Event::ClientActs(id));
         }
         self.queue.schedule(self.stops_at, Event::FaultsStop);
         if self.faults.outage_every > 0 {
             for participant in 0..PARTICIPANTS {
                 let at = self.rng.below(2 * self.faults.outage_every * SECOND);
-                self.queue.schedule(at, Event::ParticipantFails(participant));
+                self.queue
+                    .schedule(at, Event::ParticipantFails(participant));
             }
         }
         if self.faults.jump_every > 0 {
-            self.queue.schedule(self.rng.below(2 * self.faults.jump_every * SECOND), Event::ClockJumps);
+            self.queue.schedule(
+                self.rng.below(2 * self.faults.jump_every * SECOND),
+                Event::ClockJumps,
+            );
         }
         if self.faults.operator_every > 0 {
-            self.queue.schedule(self.rng.below(2 * self.faults.operator_every * SECOND), Event::OperatorActs);
+            self.queue.schedule(
+                self.rng.below(2 * self.faults.operator_every * SECOND),
+                Event::OperatorActs,
+            );
         }
         if self.faults.cleaning {
             self.queue.schedule(20 * SECOND, Event::ParticipantCleans);
         }
         if self.rng.chance(5_000) {
             for participant in 0..PARTICIPANTS {
-                self.queue.schedule(SECOND, Event::ParticipantResolves(participant));
+                self.queue
+                    .schedule(SECOND, Event::ParticipantResolves(participant));
             }
         }
     }
 
     /// Lets the next thing happen. False once nothing can happen any more.
     pub(crate) fn step(&mut self) -> bool {
-        let Some((at, event)) = self.queue.next() else { return false };
+        let Some((at, event)) = self.queue.next() else {
+            return false;
+        };
         self.now = at;
         self.stats.events += 1;
         self.dispatch(event);
@@ -161,27 +177,50 @@ impl World {
         match event {
             Event::ClientActs(client) => self.client_acts(client),
             Event::ClientTires { client, request } => self.client_tires(client, request),
-            Event::ClientHears { client, request, heard } => self.client_hears(client, request, heard),
+            Event::ClientHears {
+                client,
+                request,
+                heard,
+            } => self.client_hears(client, request, heard),
             Event::RequestArrives(request) => self.request_arrives(*request),
-            Event::RunWakes { incarnation, gid, token } => self.run_wakes(incarnation, &gid, token),
+            Event::RunWakes {
+                incarnation,
+                gid,
+                token,
+            } => self.run_wakes(incarnation, &gid, token),
             Event::AppendLands(id) => self.append_lands(id),
             Event::AppendSettles(id) => self.append_settles(id),
-            Event::CallArrives { participant, visit, from } => self.call_arrives(participant, &visit, from),
+            Event::CallArrives {
+                participant,
+                visit,
+                from,
+            } => self.call_arrives(participant, &visit, from),
             Event::CallAnswered { call, reply } => self.call_answered(call, &reply),
             Event::CallTimesOut(call) => self.call_times_out(call),
             Event::CallBreaks(call) => self.call_breaks(call),
             Event::InitiatorAsked { incarnation, gid } => self.initiator_asked(incarnation, &gid),
-            Event::InitiatorAnswers { incarnation, gid, answer } => self.initiator_answers(incarnation, &gid, answer),
+            Event::InitiatorAnswers {
+                incarnation,
+                gid,
+                answer,
+            } => self.initiator_answers(incarnation, &gid, answer),
             Event::ParticipantFails(participant) => self.participant_fails(participant),
             Event::ParticipantReturns(participant) => self.participants[participant].up = true,
             Event::ParticipantCleans => self.participants_clean(),
             Event::ParticipantResolves(participant) => {
                 if self.now < self.stops_at + 60 * SECOND {
-                    self.queue.schedule(self.now + 5 * SECOND, Event::ParticipantResolves(participant));
+                    self.queue.schedule(
+                        self.now + 5 * SECOND,
+                        Event::ParticipantResolves(participant),
+                    );
                 }
                 self.participant_resolves(participant);
             }
-            Event::Resolved { participant, key, verdict } => self.resolved(participant, &key, verdict),
+            Event::Resolved {
+                participant,
+                key,
+                verdict,
+            } => self.resolved(participant, &key, verdict),
             Event::CoordinatorStarts => self.coordinator_starts(),
             Event::ClockJumps => self.clock_jumps(),
             Event::OperatorActs => self.operator_acts(),
@@ -198,9 +237,11 @@ impl World {
         self.tell(|| format!("partic  {participant} is down"));
         self.participants[participant].up = false;
         let back = self.now + self.rng.skewed(100 * MS, 20 * SECOND);
-        self.queue.schedule(back, Event::ParticipantReturns(participant));
+        self.queue
+            .schedule(back, Event::ParticipantReturns(participant));
         let again = back + self.rng.below(2 * every);
-        self.queue.schedule(again, Event::ParticipantFails(participant));
+        self.queue
+            .schedule(again, Event::ParticipantFails(participant));
     }
 
     fn participants_clean(&mut self) {
@@ -208,7 +249,8 @@ impl World {
             participant.clean(self.now);
         }
         if self.now < self.stops_at + 400 * SECOND {
-            self.queue.schedule(self.now + 10 * SECOND, Event::ParticipantCleans);
+            self.queue
+                .schedule(self.now + 10 * SECOND, Event::ParticipantCleans);
         }
     }
 
@@ -217,7 +259,8 @@ impl World {
             return;
         }
         let max = i64::try_from(self.faults.jump_max * SECOND).unwrap_or(0);
-        let to = i64::try_from(self.rng.below(self.faults.jump_max * SECOND * 2)).unwrap_or(0) - max;
+        let to =
+            i64::try_from(self.rng.below(self.faults.jump_max * SECOND * 2)).unwrap_or(0) - max;
         self.tell(|| format!("clock   jumps to {} ms off", to / 1_000));
         self.coordinator.skew = to;
         self.stats.clock_jumps += 1;
@@ -232,16 +275,29 @@ impl World {
             participant.up = true;
             participant.configured = true;
         }
-        self.queue.schedule(self.now + 5 * SECOND, Event::OperatorHelps(0));
+        self.queue
+            .schedule(self.now + 5 * SECOND, Event::OperatorHelps(0));
     }
 }
 
 fn draw_policy(rng: &mut Rng, bug: Option<Bug>) -> RetryPolicy {
     let no_backoff = bug == Some(Bug::NoBackoff);
     RetryPolicy {
-        initial: if no_backoff { Duration::ZERO } else { Duration::from_millis(100) },
-        max: if no_backoff { Duration::ZERO } else { Duration::from_secs(rng.between(1, 20)) },
-        max_attempts: if rng.chance(3_000) { u32::try_from(rng.between(1, 6)).unwrap_or(1) } else { 0 },
+        initial: if no_backoff {
+            Duration::ZERO
+        } else {
+            Duration::from_millis(100)
+        },
+        max: if no_backoff {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(rng.between(1, 20))
+        },
+        max_attempts: if rng.chance(3_000) {
+            u32::try_from(rng.between(1, 6)).unwrap_or(1)
+        } else {
+            0
+        },
         try_attempts: u32::try_from(rng.between(1, 4)).unwrap_or(1),
         attention_after: Duration::from_secs(rng.between(2, 60)),
         lazy_for: Duration::from_millis(100),

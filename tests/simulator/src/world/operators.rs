@@ -18,7 +18,9 @@ impl World {
         let again = self.now + self.rng.between(mean / 4, mean * 2);
         self.queue.schedule(again, Event::OperatorActs);
         let index = self.rng.index(self.clients.len());
-        let Some(client) = self.clients.get(index) else { return };
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
         let plan = client.plan.plan.clone();
         let may_cancel = client.plan.may_cancel;
         let branch = self.rng.index(plan.branches.len());
@@ -34,17 +36,28 @@ impl World {
     }
 
     fn operator_asks(&mut self, gid: &Gid, ask: Ask) {
-        let request = Request { from: Asker::Operator, gid: gid.clone(), ask, plan: None, known: false };
+        let request = Request {
+            from: Asker::Operator,
+            gid: gid.clone(),
+            ask,
+            plan: None,
+            known: false,
+        };
         self.request_arrives(request);
     }
 
     /// After the faults somebody looks after what waits for a person: resumes what is parked, and cancels what can
     /// neither be confirmed nor end by itself.
     pub(super) fn operator_helps(&mut self, round: u32) {
-        let is_open = self.log.rows.values().any(|row| !row.state.state.is_ended());
+        let is_open = self
+            .log
+            .rows
+            .values()
+            .any(|row| !row.state.state.is_ended());
         if round < 8 || (is_open && round < 400) {
             let pause: Micros = 30 * SECOND;
-            self.queue.schedule(self.now + pause, Event::OperatorHelps(round + 1));
+            self.queue
+                .schedule(self.now + pause, Event::OperatorHelps(round + 1));
         }
         let wall = self.wall();
         let open: Vec<(Gid, bool, bool)> = self
@@ -53,8 +66,14 @@ impl World {
             .iter()
             .filter(|(_, row)| !row.state.state.is_ended())
             .map(|(gid, row)| {
-                let parked = row.state.branches.iter().any(tercet_core::Branch::is_parked);
-                let stuck = row.state.attention.is_some() && row.state.state.decision().is_none() && wall >= row.state.try_deadline;
+                let parked = row
+                    .state
+                    .branches
+                    .iter()
+                    .any(tercet_core::Branch::is_parked);
+                let stuck = row.state.attention.is_some()
+                    && row.state.state.decision().is_none()
+                    && wall >= row.state.try_deadline;
                 (gid.clone(), parked, stuck && round > 3)
             })
             .collect();

@@ -8,7 +8,7 @@ use tercet_core::{BranchId, CallOutcome, Gid, Phase, Verbs};
 use crate::bugs::Bug;
 use crate::faults::Faults;
 use crate::fence::{
-    FencePhase, FenceRefusal, FenceState, FenceVerdict, FenceVerbs, Timeliness, verdict,
+    FencePhase, FenceRefusal, FenceState, FenceVerbs, FenceVerdict, Timeliness, verdict,
 };
 use crate::observation::{FenceActed, Said};
 use crate::queue::{MS, Micros, SECOND};
@@ -44,15 +44,33 @@ pub(crate) struct Reply {
 
 impl Reply {
     fn ok(response: Bytes) -> Self {
-        Self { outcome: CallOutcome::Done, code: 0, reason: "", response, retry_after: None }
+        Self {
+            outcome: CallOutcome::Done,
+            code: 0,
+            reason: "",
+            response,
+            retry_after: None,
+        }
     }
 
     fn no(reason: &'static str) -> Self {
-        Self { outcome: CallOutcome::Refused, code: 9, reason, response: Bytes::new(), retry_after: None }
+        Self {
+            outcome: CallOutcome::Refused,
+            code: 9,
+            reason,
+            response: Bytes::new(),
+            retry_after: None,
+        }
     }
 
     fn unsure(retry_after: Option<Micros>) -> Self {
-        Self { outcome: CallOutcome::InDoubt, code: 14, reason: "", response: Bytes::new(), retry_after }
+        Self {
+            outcome: CallOutcome::InDoubt,
+            code: 14,
+            reason: "",
+            response: Bytes::new(),
+            retry_after,
+        }
     }
 
     pub(crate) fn said(&self) -> Said {
@@ -103,7 +121,13 @@ impl Participant {
             up: true,
             configured: true,
             fence: BTreeMap::new(),
-            ledger: Ledger { initial, available: initial, reserved: 0, used: 0, granted: 0 },
+            ledger: Ledger {
+                initial,
+                available: initial,
+                reserved: 0,
+                used: 0,
+                granted: 0,
+            },
         }
     }
 
@@ -127,7 +151,11 @@ impl Participant {
         let key = (visit.gid.clone(), visit.branch.clone());
         let before = self.fence.get(&key).map(|row| row.state);
         let too_late = visit.phase == Phase::Try && is_too_late(visit, now);
-        let checked = if bug == Some(Bug::TooLateNotChecked) { false } else { too_late };
+        let checked = if bug == Some(Bug::TooLateNotChecked) {
+            false
+        } else {
+            too_late
+        };
         let seen = self.seen(&key, now, bug);
         let verdict = planted(bug, visit, seen, fence_verdict(visit, seen, checked));
         let mut ran = false;
@@ -163,7 +191,14 @@ impl Participant {
             too_late,
         };
         let stubborn = visit.phase != Phase::Try && rng.chance(faults.stubborn);
-        (if stubborn { Reply::no("STUBBORN") } else { reply }, Some(acted))
+        (
+            if stubborn {
+                Reply::no("STUBBORN")
+            } else {
+                reply
+            },
+            Some(acted),
+        )
     }
 
     /// The row as a call sees it. With the planted bug a reader may see what stood there a moment ago.
@@ -224,7 +259,10 @@ impl Participant {
     }
 
     fn kept(&self, key: &(Gid, BranchId)) -> Bytes {
-        self.fence.get(key).map(|row| row.response.clone()).unwrap_or_default()
+        self.fence
+            .get(key)
+            .map(|row| row.response.clone())
+            .unwrap_or_default()
     }
 
     /// Whether the business agrees. Confirm and cancel must always be possible after a try.
@@ -299,7 +337,11 @@ fn fence_verdict(visit: &Visit, row: Option<FenceState>, too_late: bool) -> Fenc
         Verbs::Saga => FenceVerbs::TryCancel,
         Verbs::Message => FenceVerbs::Confirm,
     };
-    let timeliness = if too_late { Timeliness::TooLate } else { Timeliness::InTime };
+    let timeliness = if too_late {
+        Timeliness::TooLate
+    } else {
+        Timeliness::InTime
+    };
     verdict(phase, row, verbs, timeliness)
 }
 
