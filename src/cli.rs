@@ -66,9 +66,9 @@ pub(crate) enum Command {
     /// Run the demo shop's order service
     Order(Server),
     /// Run the demo shop's points service
-    Points(Server),
+    Points(SeededServer),
     /// Run the demo shop's stock service
-    Stock(Server),
+    Stock(SeededServer),
     /// Create or upgrade the tables; safe to run twice
     Migrate(Migrate),
     /// Look at transactions and act on them
@@ -115,6 +115,16 @@ pub(crate) struct Server {
     /// The configuration, TOML
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+}
+
+/// A service that can be given something to begin with.
+#[derive(Debug, Args)]
+pub(crate) struct SeededServer {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Something to begin with: a SKU and its pieces, a customer and the points; what is there already stays
+    #[arg(long, value_name = "NAME=COUNT", value_parser = filters::seed)]
+    pub(crate) seed: Vec<(String, u32)>,
 }
 
 /// `tercet serve`.

@@ -1,6 +1,6 @@
 //! How a command ends when it doesn't end well: one line, and the exit code that scripts rely on.
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
 use tercet_client::Error;
 
@@ -21,12 +21,12 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Exit code 1.
-    pub(crate) fn failed(line: impl ToString) -> Self {
+    pub(crate) fn failed(line: impl Display) -> Self {
         Self::Failed(line.to_string())
     }
 
     /// Exit code 2.
-    pub(crate) fn usage(line: impl ToString) -> Self {
+    pub(crate) fn usage(line: impl Display) -> Self {
         Self::Usage(line.to_string())
     }
 
@@ -55,8 +55,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
             _ if error.is_not_found() => Self::NotFound(error.to_string()),
-            Error::NoEndpoint | Error::InvalidEndpoint { .. } => Self::usage(error),
-            Error::InvalidRequest { .. } => Self::usage(error),
+            Error::NoEndpoint | Error::InvalidEndpoint { .. } | Error::InvalidRequest { .. } => {
+                Self::usage(error)
+            }
             _ => Self::failed(error),
         }
     }

@@ -2,15 +2,17 @@
 //!
 //! [`cli`] is the language, `commands` does what it says, `render` turns documents into text without any IO.
 //! Exit codes are in [`failure`]. Standard output has documents and nothing else; everything about the way there
-//! goes to standard error.
+//! goes to standard error. `system` is the whole house in one process, for `demo` and `dev`.
 
 mod cli;
 mod clock;
 mod commands;
 mod demo;
+mod dev;
 mod failure;
 mod output;
 mod render;
+mod system;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,11 @@ pub(crate) fn print(text: &str) {
     let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
 }
 
+/// Prints a part of a longer text, with a blank line after it.
+pub(crate) fn paragraph(text: &str) {
+    print(&format!("{}\n\n", text.trim_end_matches('\n')));
+}
+
 /// Prints one line about the way there, to standard error.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");

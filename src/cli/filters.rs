@@ -1,4 +1,4 @@
-//! Which transactions a command is about.
+//! Arguments with a form of their own: which transactions a command is about, and what a service begins with.
 
 use clap::{Args, ValueEnum};
 use tercet_client::proto::TransactionState;
@@ -74,6 +74,14 @@ impl From<State> for TransactionState {
             State::Cancelling => Self::Cancelling,
             State::Cancelled => Self::Cancelled,
         }
+    }
+}
+
+pub(super) fn seed(text: &str) -> Result<(String, u32), String> {
+    let (name, count) = label(text).map_err(|_| "expected NAME=COUNT".to_owned())?;
+    match count.parse() {
+        Ok(count) => Ok((name, count)),
+        Err(_) => Err(format!("{count} is not a count")),
     }
 }
 

@@ -55,6 +55,8 @@ fn filters_are_read_and_checked() {
         "tercet tx list --older-than soon",
         "tercet tx force g 1",
         "tercet serve",
+        "tercet stock --config f --seed tea",
+        "tercet stock --config f --seed tea=many",
         "tercet reconcile",
     ] {
         assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");

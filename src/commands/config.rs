@@ -1,11 +1,13 @@
 //! `tercet config check` and `tercet config show`.
 
+use tercet_participant::serve::ParticipantConfig;
 use tercet_service::config::Merged;
 
 use crate::{
     cli::{Config, ConfigFile, Kind},
     failure::Failure,
     output,
+    system::CoordinatorConfig,
 };
 
 pub(super) fn run(command: Config) -> Result<(), Failure> {
@@ -25,22 +27,18 @@ pub(super) fn run(command: Config) -> Result<(), Failure> {
 /// Reads the file as the server would.
 fn check(file: &ConfigFile) -> Result<Merged, Failure> {
     let merged = Merged::read(&file.server.config, std::env::vars_os())?;
-    match file.service.unwrap_or_else(|| kind(&merged)) {
-        Kind::Coordinator => {
-            merged.extract::<toml::Table>()?;
+    match file.service.or(kind(&merged)) {
+        Some(Kind::Coordinator) => {
+            merged.extract::<CoordinatorConfig>()?;
         }
-        Kind::Order | Kind::Points | Kind::Stock => {
-            merged.extract::<tercet_participant::serve::ParticipantConfig>()?;
+        Some(Kind::Order | Kind::Points | Kind::Stock) | None => {
+            merged.extract::<ParticipantConfig>()?;
         }
     }
     Ok(merged)
 }
 
-/// Only a participant has a database of its own.
-pub(super) fn kind(merged: &Merged) -> Kind {
-    if merged.masked().contains_key("database") {
-        Kind::Order
-    } else {
-        Kind::Coordinator
-    }
+/// Only a participant has a database of its own; which one it is, the file doesn't say.
+pub(super) fn kind(merged: &Merged) -> Option<Kind> {
+    (!merged.masked().contains_key("database")).then_some(Kind::Coordinator)
 }

@@ -2,8 +2,11 @@
 
 mod audit;
 mod config;
+mod migrate;
 mod participants;
 mod probe;
+mod serve;
+mod servers;
 mod status;
 mod tx;
 
@@ -14,6 +17,7 @@ use tercet_client::{CallContext, Client};
 
 use crate::{
     cli::{Cli, Command, Global},
+    demo, dev,
     failure::Failure,
     output,
     render::json,
@@ -31,7 +35,13 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(command) => audit::run(&context, command).await,
         Command::Probe(command) => probe::run(&context, command).await,
         Command::Config(command) => config::run(command),
-        _ => Err(Failure::usage("not wired yet")),
+        Command::Demo(command) => demo::run(command).await,
+        Command::Dev(command) => dev::run(command, servers::drain_on_signals()?).await,
+        Command::Serve(command) => serve::run(command).await,
+        Command::Order(command) => servers::order(command).await,
+        Command::Points(command) => servers::points(command).await,
+        Command::Stock(command) => servers::stock(command).await,
+        Command::Migrate(command) => migrate::run(command).await,
     }
 }
 

@@ -107,7 +107,9 @@ async fn watch(context: &Context, gid: &str) -> Result<(), Failure> {
         } else {
             let before = last.as_ref().map(Outcome::transaction);
             let lines = follow::changes(before, transaction, clock::now(), output::style());
-            lines.iter().for_each(|line| output::print(line));
+            for line in lines {
+                output::print(&line);
+            }
         }
         last = Some(outcome);
     }

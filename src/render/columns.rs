@@ -25,9 +25,14 @@ impl Cell {
 
     /// Aligned to the right, for numbers.
     pub(crate) fn right(text: &str) -> Self {
+        Self::right_painted(text, text.to_owned())
+    }
+
+    /// Both.
+    pub(crate) fn right_painted(plain: &str, painted: String) -> Self {
         Self {
             is_right: true,
-            ..Self::from(text.to_owned())
+            ..Self::painted(plain, painted)
         }
     }
 }

@@ -1,0 +1,56 @@
+//! `tercet order`, `points`, `stock`: one participant service, until it is drained.
+
+use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
+use tercet_service::{Drain, telemetry};
+
+use crate::{
+    cli::{SeededServer, Server},
+    failure::Failure,
+};
+
+pub(super) async fn order(command: Server) -> Result<(), Failure> {
+    let config = load(&command)?;
+    let drain = drain_on_signals()?;
+    stay(shop_order::serve(&config, drain).await).await
+}
+
+pub(super) async fn points(command: SeededServer) -> Result<(), Failure> {
+    let config = load(&command.server)?;
+    for (user, points) in &command.seed {
+        let seeded = shop_points::seed(&config.database.url, user, *points).await;
+        seeded.map_err(Failure::usage)?;
+    }
+    let drain = drain_on_signals()?;
+    stay(shop_points::serve(&config, drain).await).await
+}
+
+pub(super) async fn stock(command: SeededServer) -> Result<(), Failure> {
+    let config = load(&command.server)?;
+    for (sku, quantity) in &command.seed {
+        let seeded = shop_stock::seed(&config.database.url, sku, *quantity).await;
+        seeded.map_err(Failure::usage)?;
+    }
+    let drain = drain_on_signals()?;
+    stay(shop_stock::serve(&config, drain).await).await
+}
+
+/// A drain that SIGTERM and SIGINT begin.
+pub(super) fn drain_on_signals() -> Result<Drain, Failure> {
+    let drain = Drain::new();
+    drain
+        .begin_on_signals()
+        .map_err(|error| Failure::failed(format!("signals: {error}")))?;
+    Ok(drain)
+}
+
+fn load(command: &Server) -> Result<ParticipantConfig, Failure> {
+    let config: ParticipantConfig = tercet_service::load(&command.config)?;
+    telemetry::init(&config.telemetry);
+    Ok(config)
+}
+
+async fn stay(started: Result<RunningParticipant, StartError>) -> Result<(), Failure> {
+    let running = started.map_err(Failure::usage)?;
+    running.announce();
+    running.wait().await.map_err(Failure::failed)
+}

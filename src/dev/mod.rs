@@ -1,0 +1,61 @@
+//! `tercet dev`: the whole system in one process, up until it is told to go, with lines to paste.
+
+mod lines;
+
+use std::fs;
+
+use tercet_participant::CallLayer;
+use tercet_service::{Drain, telemetry};
+
+use crate::{
+    cli,
+    demo::shop::Shop,
+    failure::Failure,
+    output,
+    system::{CoordinatorConfig, Files, Ports, System},
+};
+use lines::Addresses;
+
+/// What a fresh shop has. One that has something already keeps it.
+const SKU: (&str, i64) = ("tea", 1000);
+/// The customer of the lines to paste.
+const ACCOUNT: (&str, i64) = ("alice", 1000);
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(command: cli::Dev, drain: Drain) -> Result<(), Failure> {
+    let config = match &command.config {
+        Some(file) => tercet_service::load::<CoordinatorConfig>(file)?,
+        None => CoordinatorConfig::default(),
+    };
+    telemetry::init(&config.telemetry);
+    let folder = &command.data_dir;
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::usage(format!("--data-dir {}: {error}", folder.display())))?;
+    let ports = if command.any_port {
+        Ports::default()
+    } else {
+        Ports::standard()
+    };
+    let files = Files::new(folder);
+    let system = System::start(files, ports, config, CallLayer::default()).await?;
+    let shop = Shop::connect(&system).await?;
+    shop.seed_sku(SKU.0, SKU.1).await?;
+    shop.seed_account(ACCOUNT.0, ACCOUNT.1).await?;
+
+    let tercet_service::Addresses { grpc, http } = system.coordinator();
+    // The same line as `serve` prints, first, for scripts that wait for it.
+    output::print(&format!("ready grpc={grpc} http={http}\n"));
+    let addresses = Addresses {
+        coordinator: grpc.to_string(),
+        http: http.to_string(),
+        order: system.service("order").grpc.to_string(),
+        points: system.service("points").grpc.to_string(),
+        stock: system.service("stock").grpc.to_string(),
+    };
+    // The end of a UUIDv7 is random: lines that are pasted after the next start are new transactions.
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    let (_, id) = id.split_at(id.len() - 8);
+    output::print(&lines::text(&addresses, id, folder, output::style()));
+    drain.begun().await;
+    system.stop().await
+}
