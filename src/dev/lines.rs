@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::render::style::Style;
 
 /// `HOST:PORT` of everything.
@@ -78,36 +76,23 @@ Ctrl-C ends it; the data stays.
     )
 }
 
-fn transaction(gid: &str) -> Value {
-    let request = format!("{gid}-request");
-    json!({
-        "gid": gid,
-        "wait_for": "WAIT_FOR_COMPLETION",
-        "branches": [
-            {
-                "id": "1", "participant": "order", "action": "create",
-                "json": {
-                    "request_id": request, "user_id": "alice", "sku": "tea",
-                    "quantity": 2, "points_to_spend": 30
-                }
-            },
-            {
-                "id": "2", "participant": "stock", "action": "reserve",
-                "json": {"sku": "tea", "quantity": 2}
-            },
-            {
-                "id": "3", "participant": "points", "action": "spend",
-                "json": {"user_id": "alice", "points": 30, "order_ref": gid}
-            }
-        ]
-    })
+/// On one line, in the order in which a person would write it.
+fn transaction(gid: &str) -> String {
+    [
+        format!(r#"{{"gid": "{gid}", "wait_for": "WAIT_FOR_COMPLETION", "branches": ["#),
+        format!(r#"{{"id": "1", "participant": "order", "action": "create", "json": {{"request_id": "{gid}-request", "#),
+        r#""user_id": "alice", "sku": "tea", "quantity": 2, "points_to_spend": 30}}, "#.to_owned(),
+        r#"{"id": "2", "participant": "stock", "action": "reserve", "json": {"sku": "tea", "quantity": 2}}, "#.to_owned(),
+        r#"{"id": "3", "participant": "points", "action": "spend", "json": {"user_id": "alice", "points": 30, "#.to_owned(),
+        format!(r#""order_ref": "{gid}"}}}}]}}"#),
+    ]
+    .concat()
 }
 
-fn place(request_id: &str) -> Value {
-    json!({
-        "request_id": request_id, "user_id": "alice", "sku": "tea",
-        "quantity": 1, "points_to_spend": 10
-    })
+fn place(request_id: &str) -> String {
+    format!(
+        r#"{{"request_id": "{request_id}", "user_id": "alice", "sku": "tea", "quantity": 1, "points_to_spend": 10}}"#
+    )
 }
 
 #[cfg(test)]

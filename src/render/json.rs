@@ -27,12 +27,24 @@ pub(crate) enum JsonError {
 
 /// One document of several lines. `name` is the message's full name, for example `tercet.v1.Transaction`.
 pub(crate) fn document(name: &str, message: &impl Message) -> Result<String, JsonError> {
-    Ok(serde_json::to_string_pretty(&value(name, message)?)?)
+    let mut bytes = Vec::new();
+    let dynamic = dynamic(name, message)?;
+    dynamic.serialize_with_options(
+        &mut serde_json::Serializer::pretty(&mut bytes),
+        &SerializeOptions::new(),
+    )?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The same on one line.
 pub(crate) fn line(name: &str, message: &impl Message) -> Result<String, JsonError> {
-    Ok(serde_json::to_string(&value(name, message)?)?)
+    let mut bytes = Vec::new();
+    let dynamic = dynamic(name, message)?;
+    dynamic.serialize_with_options(
+        &mut serde_json::Serializer::new(&mut bytes),
+        &SerializeOptions::new(),
+    )?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads proto3 JSON. Unknown fields are refused.
@@ -45,11 +57,9 @@ pub(crate) fn read<M: Message + Default>(name: &str, text: &str) -> Result<M, Js
     Ok(M::decode(message.encode_to_vec().as_slice())?)
 }
 
-fn value(name: &str, message: &impl Message) -> Result<serde_json::Value, JsonError> {
+fn dynamic(name: &str, message: &impl Message) -> Result<DynamicMessage, JsonError> {
     let bytes = message.encode_to_vec();
-    let dynamic = DynamicMessage::decode(descriptor(name)?, bytes.as_slice())?;
-    let options = SerializeOptions::new();
-    Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
+    Ok(DynamicMessage::decode(descriptor(name)?, bytes.as_slice())?)
 }
 
 fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {

@@ -167,8 +167,11 @@ pub(crate) fn status(status: &GetStatusResponse, now: Timestamp, style: Style) -
     row("log queue", status.log_queue_depth.to_string().into());
     if let Some(took) = &status.last_batch_took {
         let took = words::duration(words::span(took));
-        let entries = status.last_batch_entries;
-        row("last batch", format!("{entries} entries in {took}").into());
+        let entries = match status.last_batch_entries {
+            1 => "1 entry".to_owned(),
+            entries => format!("{entries} entries"),
+        };
+        row("last batch", format!("{entries} in {took}").into());
     }
     for waiting in &status.waiting {
         let name = format!("waiting for {}", words::clean(&waiting.participant));

@@ -274,14 +274,14 @@ fn waits(text: &mut String, transaction: &Transaction, now: Timestamp, style: St
         line!(text, "  {}", style.open(&format!("undecided{until}")));
     }
     for branch in &transaction.branches {
-        if let Some(reason) = wait(branch, now) {
+        if let Some(reason) = wait(branch, state, now) {
             let name = words::branch_name(transaction, &branch.id);
             line!(text, "  {} {name}: {reason}", style.open("waits"));
         }
     }
 }
 
-fn wait(branch: &BranchStatus, now: Timestamp) -> Option<String> {
+fn wait(branch: &BranchStatus, state: TransactionState, now: Timestamp) -> Option<String> {
     if matches!(
         branch.state(),
         BranchState::Confirmed | BranchState::Cancelled
@@ -293,8 +293,12 @@ fn wait(branch: &BranchStatus, now: Timestamp) -> Option<String> {
         None if branch.attention.as_ref().is_some_and(|it| it.parked) => {
             "parked, no further attempt until resumed".to_owned()
         }
-        None if branch.state() == BranchState::Registered => "its try is under way".to_owned(),
-        None => return None,
+        None => match state {
+            TransactionState::Confirming => "its confirm is under way".to_owned(),
+            TransactionState::Cancelling => "its cancel is under way".to_owned(),
+            _ if branch.state() == BranchState::Registered => "its try is under way".to_owned(),
+            _ => return None,
+        },
     };
     if let Some(error) = &branch.last_error {
         let error = words::call_error(error);

@@ -87,7 +87,7 @@ async fn many(
 ) -> Result<(), Failure> {
     let client = context.client_without_deadline()?;
     let gids = gather(&client, filter).await?;
-    if !is_agreed {
+    if !is_agreed && !gids.is_empty() {
         return Err(Failure::usage(format!(
             "this is about {} open transactions, say --yes to act on them",
             gids.len()
