@@ -5,14 +5,15 @@
 //!
 //! # Two databases without writing twice
 //!
-//! Everything that differs between databases stands in a module named after the database, under the same names
-//! (`Db`, `Database`, `connect`). A crate with SQL keeps its statements in one `queries.rs` that uses
-//! `super::{Db, dialect}`, and mounts it once for each database:
+//! Everything that differs between databases stands in a module named after the database, under the same names (`Db`,
+//! `Database`, `Options`, `connect`, `Schema`). What both take alike is one file that uses `super::{Db, dialect}` and is
+//! mounted once in each. In this crate and in every crate with SQL of its own:
 //!
 //! ```text
-//! src/queries.rs            the statements, with `?` placeholders
-//! src/sqlite/mod.rs         use tercet_database::sqlite::Db; #[path = "../queries.rs"] mod queries;
-//! src/mysql/mod.rs          the same with mysql::Db, once that module exists here
+//! src/queries.rs                  the statements that both take, with `?` placeholders
+//! src/sqlite/mod.rs               pub type Db = sqlx::Sqlite; #[path = "../queries.rs"] mod queries;
+//! src/sqlite/dialect/queries.rs   what only SQLite takes
+//! src/mysql/mod.rs                the same names again, once that module exists
 //! ```
 //!
 //! Where to go next: [`DatabaseUrl`] for what a configuration names, [`sqlite::connect`] to open it, [`Schema`] to
@@ -21,13 +22,13 @@
 mod connections;
 mod error;
 mod holder;
-mod queries;
-mod schema;
+mod schema_state;
 pub mod sqlite;
 mod url;
 
 pub use connections::Connections;
 pub use error::{ErrorClass, OpenError, classify};
 pub use holder::{Holder, HolderError, HolderLock};
-pub use schema::{Schema, SchemaError, SchemaState};
+pub use schema_state::{SchemaError, SchemaState};
+pub use sqlite::Schema;
 pub use url::{DatabaseUrl, UrlError, mask};

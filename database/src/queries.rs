@@ -1,7 +1,4 @@
-//! The SQL of this crate: beginning to write, and the table that says which schema a database has.
-
-/// Takes SQLite's write lock at once; a deferred BEGIN fails half-way when two connections write.
-pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+//! The statements that every database takes alike: the table that says which schema a database has.
 
 /// One row, `id` 1: which schema the tables have, and which is the oldest program version that may work with them.
 pub(crate) const CREATE_SCHEMA_VERSION: &str = "
@@ -11,9 +8,6 @@ CREATE TABLE IF NOT EXISTS schema_version (
     version       INTEGER NOT NULL,
     readable_from INTEGER NOT NULL
 )";
-
-pub(crate) const SCHEMA_VERSION_EXISTS: &str =
-    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'";
 
 pub(crate) const READ_SCHEMA_VERSION: &str =
     "SELECT name, version, readable_from FROM schema_version WHERE id = 1";

@@ -1,6 +1,12 @@
 //! SQLite: one file, one writing connection, WAL, and a flush to disk with every commit.
 
 mod class;
+#[path = "dialect/queries.rs"]
+mod dialect;
+#[path = "../queries.rs"]
+mod queries;
+#[path = "../schema.rs"]
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _};
 
 pub(crate) use class::class;
+pub use schema::Schema;
 
-use crate::queries;
 use crate::{Connections, ErrorClass, OpenError, classify};
 
 /// The database that `queries.rs` files mounted below an `sqlite` module work with.
@@ -93,7 +99,7 @@ pub async fn connect(options: &Options) -> Result<Database, OpenError> {
         .max_lifetime(None)
         // Not SQLITE_OPEN_READONLY: a reader of a WAL file has to write the file's shared memory.
         .connect_lazy_with(options.connection().pragma("query_only", "ON"));
-    let database = Connections::new(writer, reader, queries::BEGIN_SQLITE);
+    let database = Connections::new(writer, reader, dialect::BEGIN);
     match check_writable(&database).await {
         Ok(()) => Ok(database),
         Err(source) => {
