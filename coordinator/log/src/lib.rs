@@ -9,7 +9,7 @@
 //!
 //! Where to go next:
 //!
-//! - [`open`] and [`migrate`]: from a url to a store.
+//! - [`open()`] and [`migrate`]: from a url to a store.
 //! - [`Log`]: the handle that the coordinator appends and reads through.
 //! - [`Entry`] and [`Row`]: what is appended; `codec` turns transactions into rows and back.
 //! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] and [`sqlite::SqliteStore`] are two.

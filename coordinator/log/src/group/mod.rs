@@ -8,8 +8,6 @@
 mod handle;
 mod metrics;
 mod settle;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 pub use handle::{Failure, Log, LogOptions};
