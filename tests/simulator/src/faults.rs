@@ -39,6 +39,10 @@ pub(crate) struct Faults {
     pub(crate) crash: u64,
     /// Mean seconds between participant outages; 0: none.
     pub(crate) outage_every: u64,
+    /// Mean seconds between outages of the log; 0: none.
+    pub(crate) log_outage_every: u64,
+    /// Somebody calls a participant with what its fence has to refuse, each second.
+    pub(crate) stray: u64,
     /// Mean seconds between jumps of the coordinator's clock; 0: none.
     pub(crate) jump_every: u64,
     /// The most that a jump moves the clock, in seconds.
@@ -56,13 +60,14 @@ impl Faults {
         if rng.chance(300) {
             return Self::default();
         }
-        let mut rate = |max: u64| {
+        let sometimes = |rng: &mut Rng, low: u64, high: u64| {
             if rng.chance(5_000) {
                 0
             } else {
-                rng.skewed(max / 64 + 1, max)
+                rng.between(low, high)
             }
         };
+        let mut rate = |max: u64| sometimes(rng, max / 20 + 1, max);
         let mut faults = Self {
             lost: rate(2_500),
             repeated: rate(3_000),
@@ -74,18 +79,20 @@ impl Faults {
             unsure: rate(3_000),
             still_working: rate(2_000),
             refused: rate(1_500),
-            stubborn: rate(1_500),
+            stubborn: rate(2_000),
             log_fails: rate(3_000),
             log_unknown: rate(3_000),
             log_invalid: rate(300),
-            crash: rate(200),
-            outage_every: rate(40),
-            jump_every: rate(30),
-            jump_max: 10,
+            crash: rate(500),
             unconfigured: rate(3_000),
-            operator_every: rate(12),
-            cleaning: false,
+            stray: rate(2_000),
+            ..Self::default()
         };
+        faults.outage_every = sometimes(rng, 3, 60);
+        faults.log_outage_every = sometimes(rng, 5, 60);
+        faults.jump_every = sometimes(rng, 3, 60);
+        faults.jump_max = 10;
+        faults.operator_every = sometimes(rng, 1, 15);
         // The fence relies on clocks that are right within its retention, so a world has wild clocks or cleaning.
         if rng.chance(1_000) {
             faults.jump_max = 3_600;

@@ -83,6 +83,9 @@ impl Property for DecisionFirst {
             Phase::Confirm => Decision::Confirm,
             Phase::Cancel => Decision::Cancel,
         };
+        if acted.before == acted.after && !acted.ran {
+            return Ok(());
+        }
         let gid = &acted.visit.gid;
         let decision = world
             .log

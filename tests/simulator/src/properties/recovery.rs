@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tercet_core::{AppendVerdict, BranchIndex, Gid, Input, Run, Timestamp};
+use tercet_core::{AppendVerdict, BranchIndex, Gid, Input, Phase, Run, Timestamp};
 
 use super::{Holds, Property, ensure};
 use crate::observation::Observed;
@@ -171,7 +171,7 @@ impl Property for RetriesInTime {
 /// What a person should look at is flagged.
 #[derive(Debug, Default)]
 pub(crate) struct AlarmsReachPeople {
-    raised: BTreeMap<Gid, BTreeSet<BranchIndex>>,
+    raised: BTreeMap<Gid, BTreeSet<(BranchIndex, Phase)>>,
 }
 
 impl Property for AlarmsReachPeople {
@@ -184,10 +184,14 @@ impl Property for AlarmsReachPeople {
             Observed::CallReported {
                 gid,
                 branch,
+                phase,
                 alarm: true,
                 ..
             } => {
-                self.raised.entry(gid.clone()).or_default().insert(*branch);
+                self.raised
+                    .entry(gid.clone())
+                    .or_default()
+                    .insert((*branch, *phase));
             }
             // A resume takes attention away, and a crash may lose what is written lazily.
             Observed::CommandDone { gid, .. } => drop(self.raised.remove(gid)),
@@ -199,8 +203,11 @@ impl Property for AlarmsReachPeople {
                 if !owned.run.is_quiet() || owned.run.is_lost() {
                     return Ok(());
                 }
-                for index in self.raised.remove(gid).unwrap_or_default() {
-                    let branch = owned.run.transaction().branches.get(index);
+                let transaction = owned.run.transaction();
+                let awaited = transaction.state.decision().map_or(Phase::Try, Phase::from);
+                for (index, phase) in self.raised.remove(gid).unwrap_or_default() {
+                    // The report of a try that comes after the decision is history: phase two raises its own alarm.
+                    let branch = transaction.branches.get(index).filter(|_| phase == awaited);
                     let flagged = branch
                         .is_none_or(|branch| branch.attention.is_some() || branch.state.is_ended());
                     ensure(flagged, || {

@@ -270,6 +270,7 @@ impl World {
             state.state = TransactionState::Cancelling;
             let version = owned.run.version();
             self.append(gid, version, tercet_core::Urgency::Forced, state);
+            self.land_last();
         }
     }
 

@@ -54,6 +54,9 @@ pub(crate) enum Event {
     ParticipantFails(usize),
     ParticipantReturns(usize),
     ParticipantCleans,
+    LogFails,
+    LogReturns,
+    StrangerCalls,
     ParticipantResolves(usize),
     Resolved {
         participant: usize,

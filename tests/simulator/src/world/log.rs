@@ -49,6 +49,8 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) rows: BTreeMap<Gid, LogRow>,
+    /// Whether it can be reached.
+    pub(crate) up: bool,
     /// The session that may write; all earlier ones are fenced.
     pub(crate) owner: u32,
     pending: BTreeMap<u64, Pending>,
@@ -60,6 +62,7 @@ impl Log {
     pub(crate) fn new(owner: u32) -> Self {
         Self {
             owner,
+            up: true,
             ..Self::default()
         }
     }
@@ -131,7 +134,7 @@ impl World {
 
     fn draw_fate(&mut self, state: &GlobalTransaction, expected: u64) -> Fate {
         let faults = &self.faults;
-        if self.rng.chance(faults.log_fails) {
+        if !self.log.up || self.rng.chance(faults.log_fails) {
             return Fate::Fails;
         }
         if self.rng.chance(faults.log_unknown) {
@@ -196,6 +199,11 @@ impl World {
         if let Some(pending) = self.log.pending.get_mut(&id) {
             pending.done = Some(verdict);
         }
+    }
+
+    /// For a planted bug: what was appended last is there at once.
+    pub(super) fn land_last(&mut self) {
+        self.append_lands(self.log.appends);
     }
 
     fn ignores_version(&self, expected: u64) -> bool {

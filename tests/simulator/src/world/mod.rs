@@ -109,25 +109,14 @@ impl World {
                 .schedule(client.plan.starts_at, Event::ClientActs(id));
         }
         self.queue.schedule(self.stops_at, Event::FaultsStop);
-        if self.faults.outage_every > 0 {
-            for participant in 0..PARTICIPANTS {
-                let at = self.rng.below(2 * self.faults.outage_every * SECOND);
-                self.queue
-                    .schedule(at, Event::ParticipantFails(participant));
-            }
+        let faults = self.faults.clone();
+        for participant in 0..PARTICIPANTS {
+            self.first(faults.outage_every, Event::ParticipantFails(participant));
         }
-        if self.faults.jump_every > 0 {
-            self.queue.schedule(
-                self.rng.below(2 * self.faults.jump_every * SECOND),
-                Event::ClockJumps,
-            );
-        }
-        if self.faults.operator_every > 0 {
-            self.queue.schedule(
-                self.rng.below(2 * self.faults.operator_every * SECOND),
-                Event::OperatorActs,
-            );
-        }
+        self.first(faults.log_outage_every, Event::LogFails);
+        self.first(faults.jump_every, Event::ClockJumps);
+        self.first(faults.operator_every, Event::OperatorActs);
+        self.first(u64::from(faults.stray > 0), Event::StrangerCalls);
         if self.faults.cleaning {
             self.queue.schedule(20 * SECOND, Event::ParticipantCleans);
         }
@@ -136,6 +125,14 @@ impl World {
                 self.queue
                     .schedule(SECOND, Event::ParticipantResolves(participant));
             }
+        }
+    }
+
+    /// The first of the events that come every so many seconds, if they come at all.
+    fn first(&mut self, every: u64, event: Event) {
+        if every > 0 {
+            let at = self.rng.below(2 * every * SECOND);
+            self.queue.schedule(at, event);
         }
     }
 
@@ -206,6 +203,9 @@ impl World {
             } => self.initiator_answers(incarnation, &gid, answer),
             Event::ParticipantFails(participant) => self.participant_fails(participant),
             Event::ParticipantReturns(participant) => self.participants[participant].up = true,
+            Event::LogFails => self.log_fails(),
+            Event::LogReturns => self.log.up = true,
+            Event::StrangerCalls => self.stranger_calls(),
             Event::ParticipantCleans => self.participants_clean(),
             Event::ParticipantResolves(participant) => {
                 if self.now < self.stops_at + 60 * SECOND {
@@ -244,6 +244,19 @@ impl World {
             .schedule(again, Event::ParticipantFails(participant));
     }
 
+    fn log_fails(&mut self) {
+        let every = self.faults.log_outage_every * SECOND;
+        if every == 0 {
+            return;
+        }
+        self.tell(|| "log     is down".to_owned());
+        self.log.up = false;
+        let back = self.now + self.rng.skewed(50 * MS, 15 * SECOND);
+        self.queue.schedule(back, Event::LogReturns);
+        let again = back + self.rng.below(2 * every);
+        self.queue.schedule(again, Event::LogFails);
+    }
+
     fn participants_clean(&mut self) {
         for participant in &mut self.participants {
             participant.clean(self.now);
@@ -271,6 +284,7 @@ impl World {
     fn faults_stop(&mut self) {
         self.tell(|| "world   faults stop".to_owned());
         self.faults.stop();
+        self.log.up = true;
         for participant in &mut self.participants {
             participant.up = true;
             participant.configured = true;

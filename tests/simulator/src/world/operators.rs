@@ -1,12 +1,13 @@
 //! People: operators who retry, park, resume, force and cancel, at random while there are faults, and who tidy up
 //! once there are none.
 
-use tercet_core::Gid;
+use tercet_core::{Gid, Phase, Verbs};
 
-use super::World;
-use super::event::{Ask, Asker, Event, Request};
+use super::event::{Ask, Asker, Caller, Event, Request};
+use super::{Visit, World};
+use crate::fence::FenceState;
 use crate::queue::{Micros, SECOND};
-use crate::workload::WaitFor;
+use crate::workload::{WaitFor, participant_of};
 
 impl World {
     /// Somebody does something to some transaction.
@@ -33,6 +34,39 @@ impl World {
             _ => Ask::Retry,
         };
         self.operator_asks(&plan.gid, ask);
+    }
+
+    /// Somebody calls a participant directly, with what its fence has to refuse: a confirm of what was never tried or
+    /// is cancelled, a cancel of what is confirmed, a try of what is cancelled.
+    pub(super) fn stranger_calls(&mut self) {
+        if self.faults.stray == 0 {
+            return;
+        }
+        self.queue.schedule(self.now + SECOND, Event::StrangerCalls);
+        if !self.rng.chance(self.faults.stray) {
+            return;
+        }
+        let index = self.rng.index(self.clients.len());
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        let plan = client.plan.plan.clone();
+        let branch = self.rng.index(plan.branches.len());
+        let definition = plan.branches[branch].clone();
+        let participant = participant_of(&definition);
+        let key = (plan.gid.clone(), definition.id.clone());
+        let row = self.participants[participant].fence.get(&key);
+        let phase = match row.map(|row| row.state) {
+            None if definition.verbs == Verbs::Message => return,
+            None | Some(FenceState::Cancelled) => Phase::Confirm,
+            Some(FenceState::Confirmed) if definition.verbs != Verbs::Message => Phase::Cancel,
+            Some(_) => return,
+        };
+        let visit = Visit {
+            in_background: true,
+            ..self.visit_of(&plan.gid, &definition, phase)
+        };
+        self.call_arrives(participant, &visit, Caller::Nobody);
     }
 
     fn operator_asks(&mut self, gid: &Gid, ask: Ask) {

@@ -148,6 +148,10 @@ impl Participant {
                 return (Reply::unsure(Some(rng.skewed(MS, 5 * SECOND))), None);
             }
         }
+        let stubborn = visit.phase != Phase::Try && rng.chance(faults.stubborn);
+        if stubborn && rng.chance(5_000) {
+            return (Reply::no("STUBBORN"), None);
+        }
         let key = (visit.gid.clone(), visit.branch.clone());
         let before = self.fence.get(&key).map(|row| row.state);
         let too_late = visit.phase == Phase::Try && is_too_late(visit, now);
@@ -190,7 +194,6 @@ impl Participant {
             business_refused,
             too_late,
         };
-        let stubborn = visit.phase != Phase::Try && rng.chance(faults.stubborn);
         (
             if stubborn {
                 Reply::no("STUBBORN")
