@@ -4,6 +4,10 @@
 //! - [`shop`]: a coordinator and the three participants of the shop, each a process with a file of its own.
 //! - [`queries`]: what is read from the database files.
 //! - [`scripted`]: a participant whose every answer the test chooses, so that nothing has to be timed.
+#![allow(
+    dead_code,
+    reason = "each test target that mounts it uses its own part"
+)]
 
 pub(crate) mod process;
 pub(crate) mod queries;
@@ -24,7 +28,10 @@ pub(crate) async fn patiently<T>(what: &str, future: impl Future<Output = T>) ->
 }
 
 /// Asks again and again until `probe` gives something. Each question is a real call, so this doesn't spin.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
     patiently(what, async {
         loop {
             if let Some(value) = probe().await {

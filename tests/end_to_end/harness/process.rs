@@ -24,9 +24,21 @@ pub(crate) struct Server {
     pub(crate) http: String,
 }
 
-fn command(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(TERCET);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+/// `wrapper` is a program with its arguments that in the end becomes the one under test; empty for none.
+fn command(wrapper: &[&str], arguments: &[&str], folder: &Path) -> Command {
+    let mut command = match wrapper {
+        [] => Command::new(TERCET),
+        [program, rest @ ..] => {
+            let mut command = Command::new(program);
+            command.args(rest).arg(TERCET);
+            command
+        }
+    };
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TERCET_")) {
         command.env_remove(name);
     }
@@ -35,28 +47,53 @@ fn command(arguments: &[&str], folder: &Path) -> Command {
 
 /// Runs a command to its end.
 pub(crate) async fn run(arguments: &[&str], folder: &Path) -> Output {
-    let output = command(arguments, folder).output();
-    patiently(&format!("tercet {}", arguments.join(" ")), output).await.unwrap()
+    let output = command(&[], arguments, folder).output();
+    patiently(&format!("tercet {}", arguments.join(" ")), output)
+        .await
+        .unwrap()
 }
 
 impl Server {
     /// Starts a server and waits for its `ready` line.
     pub(crate) async fn start(arguments: &[&str], folder: &Path) -> Self {
+        Self::start_through(&[], arguments, folder).await
+    }
+
+    /// The same through a wrapper that becomes the server: one that sets a limit, or enters a namespace.
+    pub(crate) async fn start_through(wrapper: &[&str], arguments: &[&str], folder: &Path) -> Self {
         let name = arguments.first().copied().unwrap_or("tercet");
         let stderr = folder.join(format!("{name}.stderr"));
-        let log = File::options().create(true).append(true).open(&stderr).unwrap();
-        let mut child = command(arguments, folder).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&stderr)
+            .unwrap();
+        let mut child = command(wrapper, arguments, folder)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = patiently(&format!("{name} to be ready"), stdout.next_line()).await.unwrap();
+        let line = patiently(&format!("{name} to be ready"), stdout.next_line())
+            .await
+            .unwrap();
         let Some(line) = line else {
             let said = std::fs::read_to_string(&stderr).unwrap_or_default();
             panic!("{name} ended before it was ready:\n{said}");
         };
         let words: Vec<&str> = line.split(' ').collect();
-        let ["ready", grpc, http] = words[..] else { panic!("not a ready line: {line:?}") };
+        let ["ready", grpc, http] = words[..] else {
+            panic!("not a ready line: {line:?}")
+        };
         let grpc = grpc.strip_prefix("grpc=").unwrap().to_owned();
         let http = http.strip_prefix("http=").unwrap().to_owned();
-        Self { child, stdout, stderr, grpc, http }
+        Self {
+            child,
+            stdout,
+            stderr,
+            grpc,
+            http,
+        }
     }
 
     /// `kill -9`, and waits until the process is gone.
@@ -66,14 +103,30 @@ impl Server {
 
     /// `SIGTERM`.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name without `SIG`: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("a running process").to_string();
-        let status = std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        let signal = format!("-{name}");
+        let status = std::process::Command::new("kill")
+            .args([&signal, &id])
+            .status()
+            .unwrap();
         assert!(status.success());
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn try_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Waits for its end; the rest of its standard output comes along.
     pub(crate) async fn ended(mut self) -> (ExitStatus, Vec<String>) {
-        let status = patiently("a process to end", self.child.wait()).await.unwrap();
+        let status = patiently("a process to end", self.child.wait())
+            .await
+            .unwrap();
         let mut rest = Vec::new();
         while let Some(line) = self.stdout.next_line().await.unwrap() {
             rest.push(line);

@@ -6,7 +6,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 async fn coordinator(folder: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(folder.join("coordinator.db")).read_only(true);
+    let options = SqliteConnectOptions::new()
+        .filename(folder.join("coordinator.db"))
+        .read_only(true);
     options.disable_statement_logging().connect().await.unwrap()
 }
 
@@ -25,7 +27,10 @@ pub(crate) async fn version(folder: &Path, gid: &str) -> i64 {
 /// How many transactions the log holds.
 pub(crate) async fn transactions(folder: &Path) -> i64 {
     let mut connection = coordinator(folder).await;
-    let count = sqlx::query_scalar("SELECT count(*) FROM global_transaction").fetch_one(&mut connection).await.unwrap();
+    let count = sqlx::query_scalar("SELECT count(*) FROM global_transaction")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     count
 }

@@ -24,7 +24,10 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn text(&self, key: &str) -> String {
-        self.metadata.get(key).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        self.metadata
+            .get(key)
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
     }
 
     pub(crate) fn phase(&self) -> String {
@@ -64,23 +67,40 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, calls) = mpsc::unbounded_channel();
-        let router = tonic::service::Routes::default().into_axum_router().fallback_service(AnyMethod { calls: sender });
+        let router = tonic::service::Routes::default()
+            .into_axum_router()
+            .fallback_service(AnyMethod { calls: sender });
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         let routes = tonic::service::Routes::from(router);
-        tokio::spawn(tonic::transport::Server::builder().add_routes(routes).serve_with_incoming(incoming));
-        Self { address, calls: Mutex::new(calls) }
+        tokio::spawn(
+            tonic::transport::Server::builder()
+                .add_routes(routes)
+                .serve_with_incoming(incoming),
+        );
+        Self {
+            address,
+            calls: Mutex::new(calls),
+        }
     }
 
     /// The next call, whichever branch and phase.
     pub(crate) async fn call(&self) -> Call {
         let next = async { self.calls.lock().await.recv().await };
-        patiently("a call to the participant", next).await.expect("the participant is up")
+        patiently("a call to the participant", next)
+            .await
+            .expect("the participant is up")
     }
 
     /// The next call, which must be of that phase.
     pub(crate) async fn expect(&self, phase: &str) -> Call {
         let call = self.call().await;
-        assert_eq!(call.phase(), phase, "{} of branch {}", call.path, call.branch());
+        assert_eq!(
+            call.phase(),
+            phase,
+            "{} of branch {}",
+            call.path,
+            call.branch()
+        );
         call
     }
 
@@ -111,8 +131,15 @@ impl tower::Service<http::Request<axum::body::Body>> for AnyMethod {
     }
 
     fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
-        let handler = Handler { path: request.uri().path().to_owned(), calls: self.calls.clone() };
-        Box::pin(async move { Ok(tonic::server::Grpc::new(RawCodec).unary(handler, request).await) })
+        let handler = Handler {
+            path: request.uri().path().to_owned(),
+            calls: self.calls.clone(),
+        };
+        Box::pin(async move {
+            Ok(tonic::server::Grpc::new(RawCodec)
+                .unary(handler, request)
+                .await)
+        })
     }
 }
 
@@ -128,10 +155,18 @@ impl tonic::server::UnaryService<Bytes> for Handler {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (metadata, _, payload) = request.into_parts();
         let (reply, answer) = oneshot::channel();
-        let sent = self.calls.send(Call { path: self.path.clone(), metadata, payload, reply });
+        let sent = self.calls.send(Call {
+            path: self.path.clone(),
+            metadata,
+            payload,
+            reply,
+        });
         Box::pin(async move {
             sent.map_err(|_| Status::unavailable("the test has ended"))?;
-            answer.await.map_err(|_| Status::unavailable("the test dropped the call"))?.map(Response::new)
+            answer
+                .await
+                .map_err(|_| Status::unavailable("the test dropped the call"))?
+                .map(Response::new)
         })
     }
 }

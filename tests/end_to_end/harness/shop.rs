@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 use tercet_proto::shop::order::v1::order_service_client::OrderServiceClient;
@@ -16,9 +17,25 @@ use tonic::transport::Channel;
 
 use super::process::Server;
 
-/// A port that nobody has just now. A server that is killed comes back on its own.
+/// Below the ports that the kernel gives to outgoing connections: there a client of another test could sit on the port
+/// of a server that is down for a moment, or meet itself on it.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port that nobody has just now, and that no other test of this process gets. A server that is killed comes back on
+/// its own.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Test processes that run beside each other begin far apart.
+    let start = std::process::id().wrapping_mul(7_919);
+    for _ in 0..count {
+        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(offset).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port in {PORTS:?}");
 }
 
 /// Writes a coordinator's file with these participants, and whatever else is asked for.
@@ -40,7 +57,9 @@ pub(crate) fn participant(name: &str, endpoint: &str, timeout: &str, actions: &s
 
 /// A lazily connected channel, which finds a restarted server again.
 pub(crate) fn channel(address: &str) -> Channel {
-    Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+    Channel::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect_lazy()
 }
 
 /// The four processes.
@@ -64,20 +83,67 @@ struct Ports {
 impl Shop {
     /// Everything up, nothing in it.
     pub(crate) async fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let ports = Ports { coordinator: free_port(), order: free_port(), points: free_port(), stock: free_port() };
-        let mut shop = Self { folder, ports, coordinator: None, order: None, points: None, stock: None };
-        shop.write_files();
-        shop.stock = Some(shop.server("stock").await);
-        shop.points = Some(shop.server("points").await);
-        shop.order = Some(shop.server("order").await);
-        shop.coordinator = Some(shop.server("serve").await);
+        let mut shop = Self::down("3s", "");
+        shop.up().await;
         shop
     }
 
-    fn write_files(&self) {
+    /// Nothing up yet. `timeout` is that of every participant, `more` stands at the end of the coordinator's file.
+    pub(crate) fn down(timeout: &str, more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let ports = Ports {
+            coordinator: free_port(),
+            order: free_port(),
+            points: free_port(),
+            stock: free_port(),
+        };
+        let shop = Self {
+            folder,
+            ports,
+            coordinator: None,
+            order: None,
+            points: None,
+            stock: None,
+        };
+        shop.write_files(timeout, more);
+        shop
+    }
+
+    /// Starts what isn't up.
+    pub(crate) async fn up(&mut self) {
+        for name in ["stock", "points", "order", "serve"] {
+            if self.slot(name).is_none() {
+                let server = self.server(name).await;
+                *self.slot(name) = Some(server);
+            }
+        }
+    }
+
+    /// `kill -9` of one server: `serve`, `order`, `points` or `stock`.
+    pub(crate) async fn kill(&mut self, name: &str) {
+        if let Some(server) = self.slot(name).take() {
+            server.kill().await;
+        }
+    }
+
+    /// Where the server of that command is kept.
+    pub(crate) fn slot(&mut self, name: &str) -> &mut Option<Server> {
+        match name {
+            "serve" => &mut self.coordinator,
+            "order" => &mut self.order,
+            "points" => &mut self.points,
+            "stock" => &mut self.stock,
+            _ => panic!("no server is called {name}"),
+        }
+    }
+
+    fn write_files(&self, timeout: &str, more: &str) {
         let address = |port| format!("127.0.0.1:{port}");
-        for (name, port) in [("order", self.ports.order), ("points", self.ports.points), ("stock", self.ports.stock)] {
+        for (name, port) in [
+            ("order", self.ports.order),
+            ("points", self.ports.points),
+            ("stock", self.ports.stock),
+        ] {
             let text = format!(
                 "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[database]\nurl = \"sqlite:{name}.db\"\n[coordinator]\nendpoints = [\"http://127.0.0.1:{}\"]\n",
                 self.ports.coordinator
@@ -88,16 +154,17 @@ impl Shop {
             participant(
                 "order",
                 &address(self.ports.order),
-                "3s",
+                timeout,
                 "create = \"shop.order.v1.CreateOrderService\"",
             ),
-            participant("points", &address(self.ports.points), "3s", "spend = \"shop.points.v1.SpendPointsService\""),
+            participant("points", &address(self.ports.points), timeout, "spend = \"shop.points.v1.SpendPointsService\""),
             participant(
                 "stock",
                 &address(self.ports.stock),
-                "3s",
+                timeout,
                 "reserve = \"shop.stock.v1.ReserveStockService\"\nnotify = { service = \"shop.stock.v1.NotifyService\", verbs = [\"confirm\"] }",
             ),
+            more.to_owned(),
         ]
         .concat();
         coordinator_file(self.folder.path(), self.ports.coordinator, &participants);
@@ -105,7 +172,11 @@ impl Shop {
 
     /// Starts one server from its file: `serve`, `order`, `points` or `stock`.
     pub(crate) async fn server(&self, command: &str) -> Server {
-        let file = if command == "serve" { "coordinator.toml".to_owned() } else { format!("{command}.toml") };
+        let file = if command == "serve" {
+            "coordinator.toml".to_owned()
+        } else {
+            format!("{command}.toml")
+        };
         Server::start(&[command, "--config", &file], self.folder.path()).await
     }
 
@@ -122,26 +193,60 @@ impl Shop {
         AdminServiceClient::new(channel(&self.endpoint()))
     }
 
+    pub(crate) fn orders(&self) -> OrderServiceClient<Channel> {
+        OrderServiceClient::new(channel(&self.order_endpoint()))
+    }
+
+    /// `HOST:PORT` of the order service, also while it is down.
+    pub(crate) fn order_endpoint(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.order)
+    }
+
     pub(crate) async fn seed(&self, sku: &str, quantity: i64, user: &str, points: i64) {
-        let sku = SeedSkuRequest { sku: sku.into(), quantity };
+        let sku = SeedSkuRequest {
+            sku: sku.into(),
+            quantity,
+        };
         self.stock_client().seed_sku(sku).await.unwrap();
-        let account = SeedAccountRequest { user_id: user.into(), points };
+        let account = SeedAccountRequest {
+            user_id: user.into(),
+            points,
+        };
         self.points_client().seed_account(account).await.unwrap();
     }
 
-    pub(crate) async fn place(&self, order: PlaceOrderRequest) -> Result<PlaceOrderResponse, tonic::Status> {
-        let mut client = OrderServiceClient::new(channel(&format!("127.0.0.1:{}", self.ports.order)));
-        client.place_order(order).await.map(tonic::Response::into_inner)
+    pub(crate) async fn place(
+        &self,
+        order: PlaceOrderRequest,
+    ) -> Result<PlaceOrderResponse, tonic::Status> {
+        self.orders()
+            .place_order(order)
+            .await
+            .map(tonic::Response::into_inner)
     }
 
     pub(crate) async fn sku(&self, sku: &str) -> Sku {
         let request = GetSkuRequest { sku: sku.into() };
-        self.stock_client().get_sku(request).await.unwrap().into_inner().sku.unwrap()
+        self.stock_client()
+            .get_sku(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .sku
+            .unwrap()
     }
 
     pub(crate) async fn account(&self, user: &str) -> Account {
-        let request = GetAccountRequest { user_id: user.into() };
-        self.points_client().get_account(request).await.unwrap().into_inner().account.unwrap()
+        let request = GetAccountRequest {
+            user_id: user.into(),
+        };
+        self.points_client()
+            .get_account(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .account
+            .unwrap()
     }
 
     fn stock_client(&self) -> StockServiceClient<Channel> {
