@@ -44,6 +44,8 @@ CREATE TABLE global_transaction (
 
 -- What recovery reads: open transactions of a session. Ended ones aren't in it, so a long history costs a start nothing.
 CREATE INDEX transaction_open ON global_transaction (owner, gid) WHERE ended_at IS NULL;
+-- What people ask most: which transactions are open, newest first.
+CREATE INDEX transaction_open_begun ON global_transaction (begun_at, gid) WHERE ended_at IS NULL;
 -- What the purge reads.
 CREATE INDEX transaction_ended ON global_transaction (ended_at) WHERE ended_at IS NOT NULL;
 -- What lists read, newest first.

@@ -9,6 +9,8 @@ mod batch;
 mod queries;
 mod reads;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

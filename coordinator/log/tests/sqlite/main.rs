@@ -250,37 +250,3 @@ async fn labels_cost_nothing_where_there_are_none() {
         .unwrap();
     assert_eq!(labels, 0);
 }
-
-/// The plans of the statements that must not read the history.
-#[tokio::test]
-async fn recovery_purge_and_appends_use_their_indexes() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("coordinator.db");
-    let store = store(&path).await;
-    begin(&store, &["a"]).await;
-    let file = file(&path).await;
-    let plan = async |statement: &'static str| {
-        let rows: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(statement).fetch_all(&file).await.unwrap();
-        rows.into_iter()
-            .map(|row| row.3)
-            .collect::<Vec<_>>()
-            .join("; ")
-    };
-    let open = plan(queries::PLAN_OPEN).await;
-    assert!(
-        open.contains("INDEX transaction_open (owner=? AND gid>?)") && !open.contains("TEMP"),
-        "{open}"
-    );
-    let ended = plan(queries::PLAN_ENDED).await;
-    assert!(
-        ended.contains("INDEX transaction_ended (ended_at>? AND ended_at<?)")
-            && !ended.contains("SCAN"),
-        "{ended}"
-    );
-    let update = plan(queries::PLAN_UPDATE).await;
-    assert!(
-        update.contains("SEARCH t USING INDEX sqlite_autoindex_global_transaction_1 (gid=?)"),
-        "{update}"
-    );
-}

@@ -1,7 +1,7 @@
 //! One batch inside one SQL transaction: the session's counter first, then all begins, then all changes, then what
 //! belongs to those that were written.
 
-mod queries;
+pub(super) mod queries;
 
 use std::collections::HashSet;
 

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 const SIZES: usize = 9;
 
 /// A statement for any number of rows.
-pub(super) struct ManyRows {
+pub(crate) struct ManyRows {
     head: &'static str,
     row: &'static str,
     tail: &'static str,
@@ -24,7 +24,7 @@ impl ManyRows {
     }
 
     /// The largest size that isn't more than `rows`, and the statement for it. `rows` is at least 1.
-    pub(super) fn for_up_to(&'static self, rows: usize) -> (usize, &'static str) {
+    pub(crate) fn for_up_to(&'static self, rows: usize) -> (usize, &'static str) {
         let power = (rows.max(1).ilog2() as usize).min(SIZES - 1);
         let text = self.sized[power].get_or_init(|| {
             let mut text = self.head.to_owned();
@@ -40,7 +40,7 @@ impl ManyRows {
 }
 
 /// Begins. What isn't returned was there before.
-pub(super) static INSERT: ManyRows = ManyRows::new(
+pub(crate) static INSERT: ManyRows = ManyRows::new(
     "INSERT INTO global_transaction (gid, version, owner, state, mode, content_hash, begun_at, try_deadline, \
      decided_at, ended_at, attention_since, parked, participants, definition, progress) VALUES ",
     "(?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -48,7 +48,7 @@ pub(super) static INSERT: ManyRows = ManyRows::new(
 );
 
 /// Changes that leave the definition alone. What isn't returned has another version or owner, or isn't there.
-pub(super) static UPDATE: ManyRows = ManyRows::new(
+pub(crate) static UPDATE: ManyRows = ManyRows::new(
     "WITH v (gid, expected, state, try_deadline, decided_at, ended_at, attention_since, parked, progress) AS (VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ") UPDATE global_transaction AS t \
@@ -58,7 +58,7 @@ pub(super) static UPDATE: ManyRows = ManyRows::new(
 );
 
 /// Changes with a new definition.
-pub(super) static REDEFINE: ManyRows = ManyRows::new(
+pub(crate) static REDEFINE: ManyRows = ManyRows::new(
     "WITH v (gid, expected, state, try_deadline, decided_at, ended_at, attention_since, parked, progress, \
      participants, definition) AS (VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -69,13 +69,13 @@ pub(super) static REDEFINE: ManyRows = ManyRows::new(
      FROM v WHERE t.gid = v.gid AND t.version = v.expected AND t.owner = ? RETURNING gid",
 );
 
-pub(super) static INSERT_LABELS: ManyRows = ManyRows::new(
+pub(crate) static INSERT_LABELS: ManyRows = ManyRows::new(
     "INSERT INTO transaction_label (gid, name, value) VALUES ",
     "(?, ?, ?)",
     "",
 );
 
-pub(super) static INSERT_AUDIT: ManyRows = ManyRows::new(
+pub(crate) static INSERT_AUDIT: ManyRows = ManyRows::new(
     "INSERT INTO audit (at, who, action, gid, branch_id, participant, reason) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?)",
     "",
