@@ -133,7 +133,8 @@ impl GlobalTransaction {
         }
         // Parked or not: one that is parked still holds back those before it, which is what "in reverse" promises.
         for (index, branch) in self.next_in_phase_two(decision) {
-            if !branch.is_parked() {
+            // What has used up its attempts is as good as parked: it only isn't durable yet.
+            if !branch.is_parked() && !policy.is_used_up(branch.second.used) {
                 outstanding.call(index, branch, Phase::from(decision), None, moment);
             }
         }

@@ -417,7 +417,9 @@ impl Run {
         for call in outstanding.calls {
             self.emit_call(call);
         }
-        if outstanding.ask_initiator && !self.asking {
+        // Its answer is a decision: there is no use in asking while the log doesn't take one.
+        let can_decide = self.append_not_before.is_none();
+        if outstanding.ask_initiator && !self.asking && can_decide {
             self.asking = true;
             self.effects.push_back(Effect::AskInitiator);
         }

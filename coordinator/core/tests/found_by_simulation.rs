@@ -5,8 +5,11 @@ mod common;
 
 use core::time::Duration;
 
-use common::{Answer, Bench, START, sequential, tcc};
-use tercet_core::{BranchId, Command, Input, Mode, Options, Phase, RetryPolicy, Timestamp};
+use common::{Answer, Bench, START, sequential, tcc, with_initiator};
+use tercet_core::{
+    AppendVerdict, BranchId, Command, InitiatorAnswer, Input, Mode, Options, Phase, RetryPolicy,
+    Timestamp,
+};
 
 /// Seed 6: a cancel that should have been repeated within seconds waited for the wall clock to catch up.
 #[test]
@@ -129,6 +132,42 @@ fn calls_that_use_up_no_attempt_back_off_all_the_same() {
         assert_eq!(bench.calls[0].number, number + 1);
     }
     let took = bench.now.saturating_since(START);
-    assert!(took > Duration::from_secs(300), "40 calls in {took:?}");
+    assert!(took > Duration::from_mins(5), "40 calls in {took:?}");
     assert_eq!(bench.run.transaction().branches[0].second.used, 0);
+}
+
+/// Seed 40502: with the log down, a branch that had used up its attempts was called without a pause, because parking
+/// it failed together with the record of the call.
+#[test]
+fn a_branch_that_cannot_be_parked_is_not_called_either() {
+    let policy = RetryPolicy {
+        max_attempts: 1,
+        ..RetryPolicy::default()
+    };
+    let mut bench = Bench::begin(Mode::OneCall, Options::default(), tcc(1), policy).written();
+    bench.reply_all(Answer::Done);
+    bench.write();
+    bench.reply(0, Answer::InDoubt);
+    for _ in 0..20 {
+        assert!(bench.append.is_some(), "parking is tried again");
+        bench.verdict(AppendVerdict::Unavailable("down".to_owned()));
+        assert!(bench.calls.is_empty(), "no call goes out meanwhile");
+        bench.jump();
+    }
+    bench.write();
+    assert!(bench.run.transaction().is_parked());
+    assert_eq!(bench.run.transaction().branches[0].second.calls, 1);
+}
+
+/// The same for the initiator: its answer is a decision, which the log doesn't take.
+#[test]
+fn an_initiator_is_not_asked_while_the_log_takes_no_decision() {
+    let mut bench = Bench::step_by_step(with_initiator());
+    bench.jump_to(START.saturating_add(Options::default().try_timeout));
+    assert_eq!(bench.asked, 1);
+    bench.initiator(InitiatorAnswer::Committed);
+    bench.verdict(AppendVerdict::Unavailable("down".to_owned()));
+    assert_eq!(bench.asked, 0, "not again at once");
+    bench.jump();
+    assert_eq!(bench.asked, 1);
 }

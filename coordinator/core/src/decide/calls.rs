@@ -151,24 +151,8 @@ impl GlobalTransaction {
                 next_at: Some(next_at),
             },
         )];
-        if branch.is_parked() {
-            return records;
-        }
-        if around.policy.is_used_up(used_now) {
-            let why = format!(
-                "parked after {used_now} attempts: {}",
-                describe(report.error.as_ref())
-            );
-            let attention = Attention {
-                why,
-                since: since(branch.attention.as_ref(), around.now),
-                parked: true,
-            };
-            records.push(Record::Noted(Note::Parked {
-                branch: report.branch,
-                attention,
-            }));
-        } else {
+        // One whose attempts are used up is parked next, which flags it as well.
+        if !branch.is_parked() && !around.policy.is_used_up(used_now) {
             records.extend(raised(branch, report, alarm(report), around));
         }
         records
@@ -286,11 +270,7 @@ fn alarm(report: &CallReport) -> Option<String> {
     report.alarm.as_deref().map(cut).or_else(refused)
 }
 
-fn since(attention: Option<&Attention>, now: Timestamp) -> Timestamp {
-    attention.map_or(now, |attention| attention.since)
-}
-
-fn describe(error: Option<&CallError>) -> String {
+pub(super) fn describe(error: Option<&CallError>) -> String {
     match error {
         None => "no answer".to_owned(),
         Some(error) if error.reason.is_empty() => {

@@ -2,6 +2,7 @@
 //! and flagging what takes too long.
 
 use super::Surroundings;
+use super::calls::describe;
 use crate::{
     Attention, Branch, BranchState, CancelCause, CancelReason, Decision, GlobalTransaction, Mode,
     Note, Record, Timestamp, TransactionState,
@@ -21,7 +22,39 @@ impl GlobalTransaction {
         if self.all_branches_ended() {
             return vec![Record::Ended(around.now)];
         }
-        self.overdue_branches(around)
+        let mut records = self.used_up_branches(around);
+        if records.is_empty() {
+            records = self.overdue_branches(around);
+        }
+        records
+    }
+
+    /// Parks what has used up its attempts. This follows from the state and not from the last call's report, so that
+    /// a log that doesn't take it is asked again later, and no call goes out meanwhile.
+    fn used_up_branches(&self, around: &Surroundings<'_>) -> Vec<Record> {
+        let used_up = |branch: &Branch| {
+            !branch.state.is_ended()
+                && !branch.is_parked()
+                && around.policy.is_used_up(branch.second.used)
+        };
+        self.branches
+            .iter()
+            .enumerate()
+            .filter(|(_, branch)| used_up(branch))
+            .map(|(index, branch)| {
+                let used = branch.second.used;
+                let error = describe(branch.last_error.as_ref());
+                let flagged = branch.attention.as_ref();
+                Record::Noted(Note::Parked {
+                    branch: index,
+                    attention: Attention {
+                        why: format!("parked after {used} attempts: {error}"),
+                        since: flagged.map_or(around.now, |attention| attention.since),
+                        parked: true,
+                    },
+                })
+            })
+            .collect()
     }
 
     /// The decision that is due without anybody asking for it.
