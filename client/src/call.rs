@@ -98,6 +98,7 @@ impl<'a> Rounds<'a> {
             return Err(match crate::error::reason(&status) {
                 Some(_) => Error::Rejected(Box::new(status)),
                 None => Error::Unreachable {
+                    endpoint: channels.url(used),
                     attempts: self.attempts,
                     source: Box::new(status),
                 },

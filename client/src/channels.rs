@@ -66,10 +66,15 @@ impl Channels {
                 Err(error) => last = Some(error),
             }
         }
-        let message = last.map_or_else(String::new, |error| chain(&error));
+        let endpoint = self.url(Used(self.endpoints.len() - 1));
+        let source = last.map_or_else(
+            || tonic::Status::unavailable(""),
+            |error| tonic::Status::from_error(Box::new(error)),
+        );
         Err(Error::Unreachable {
+            endpoint,
             attempts: u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX),
-            source: Box::new(tonic::Status::unavailable(message)),
+            source: Box::new(source),
         })
     }
 
@@ -85,6 +90,12 @@ impl Channels {
         let _ = self
             .current
             .compare_exchange(used.0, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// For people.
+    pub(crate) fn url(&self, used: Used) -> String {
+        let url = self.endpoints[used.0].0.uri().to_string();
+        url.trim_end_matches('/').to_owned()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -117,17 +128,6 @@ fn parse(text: &str) -> Result<Endpoint, Error> {
         .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(false))
-}
-
-/// The innermost cause is the one that says `Connection refused`.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

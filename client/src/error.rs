@@ -33,8 +33,10 @@ pub enum Error {
     #[error("{}", rejection_text(.0))]
     Rejected(#[source] Box<Status>),
     /// No coordinator could be reached, or the connection broke, as often as the policy allows.
-    #[error("no coordinator answered after {attempts} attempts: {}", .source.message())]
+    #[error("{endpoint} didn't answer, attempts: {attempts}: {}", cause(.source))]
     Unreachable {
+        /// Where the last one went.
+        endpoint: String,
         /// Calls that were made.
         attempts: u32,
         /// How the last one ended.
@@ -96,6 +98,19 @@ pub(crate) fn reason(status: &Status) -> Option<String> {
         .get_details_error_info()
         .filter(|info| info.domain == DOMAIN)
         .map(|info| info.reason)
+}
+
+/// The message and the innermost cause, which is the one that says `Connection refused`.
+fn cause(status: &Status) -> String {
+    let mut innermost = std::error::Error::source(status);
+    while let Some(inner) = innermost.and_then(std::error::Error::source) {
+        innermost = Some(inner);
+    }
+    let message = status.message();
+    match innermost.map(ToString::to_string) {
+        Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
+        _ => message.to_owned(),
+    }
 }
 
 fn rejection_text(status: &Status) -> String {

@@ -1,5 +1,6 @@
 //! `tercet config check` and `tercet config show`.
 
+use tercet_database::DatabaseUrl;
 use tercet_participant::serve::ParticipantConfig;
 use tercet_service::config::Merged;
 
@@ -29,7 +30,9 @@ fn check(file: &ConfigFile) -> Result<Merged, Failure> {
     let merged = Merged::read(&file.server.config, std::env::vars_os())?;
     match file.service.or(kind(&merged)) {
         Some(Kind::Coordinator) => {
-            merged.extract::<CoordinatorConfig>()?;
+            let config: CoordinatorConfig = merged.extract()?;
+            DatabaseUrl::parse(&config.log.url)
+                .map_err(|error| Failure::usage(format!("log.url: {error}")))?;
         }
         Some(Kind::Order | Kind::Points | Kind::Stock) | None => {
             merged.extract::<ParticipantConfig>()?;

@@ -5,14 +5,14 @@ mod lines;
 use std::fs;
 
 use tercet_participant::CallLayer;
-use tercet_service::{Drain, telemetry};
+use tercet_service::{Drain, config::Merged, telemetry};
 
 use crate::{
     cli,
     demo::shop::Shop,
     failure::Failure,
     output,
-    system::{CoordinatorConfig, Files, Ports, System},
+    system::{CoordinatorConfig, Files, Ports, SERVICES, System},
 };
 use lines::Addresses;
 
@@ -24,7 +24,7 @@ const ACCOUNT: (&str, i64) = ("alice", 1000);
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(command: cli::Dev, drain: Drain) -> Result<(), Failure> {
     let config = match &command.config {
-        Some(file) => tercet_service::load::<CoordinatorConfig>(file)?,
+        Some(file) => config(&Merged::read(file, std::env::vars_os())?)?,
         None => CoordinatorConfig::default(),
     };
     telemetry::init(&config.telemetry);
@@ -58,4 +58,59 @@ pub(crate) async fn run(command: cli::Dev, drain: Drain) -> Result<(), Failure> 
     output::print(&lines::text(&addresses, id, folder, output::style()));
     drain.begun().await;
     system.stop().await
+}
+
+/// A coordinator's configuration with participants of one's own. What dev decides itself can't be decided there too.
+fn config(merged: &Merged) -> Result<CoordinatorConfig, Failure> {
+    let given = merged.masked();
+    for key in ["listen", "http_listen", "log"] {
+        if given.contains_key(key) {
+            return Err(Failure::usage(format!(
+                "{key}: `tercet dev` has its own, remove the key"
+            )));
+        }
+    }
+    let participants = given.get("participants").and_then(toml::Value::as_table);
+    let taken = |name: &&&str| participants.is_some_and(|table| table.contains_key(**name));
+    if let Some(name) = SERVICES.iter().find(taken) {
+        return Err(Failure::usage(format!(
+            "participants.{name}: `tercet dev` has one of that name, choose another"
+        )));
+    }
+    Ok(merged.extract()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<usize, String> {
+        let merged = Merged::parse("dev.toml", text, []).unwrap();
+        config(&merged)
+            .map(|config| config.participants.len())
+            .map_err(|failure| failure.line().unwrap_or_default())
+    }
+
+    #[test]
+    fn participants_of_ones_own_are_added() {
+        let own = "[participants.mine]\nendpoints = [\"http://127.0.0.1:9\"]";
+        assert_eq!(read(own), Ok(1));
+    }
+
+    #[test]
+    fn what_dev_decides_itself_is_refused() {
+        for (text, key) in [
+            ("listen = \"127.0.0.1:1\"", "listen: "),
+            ("[log]\nurl = \"sqlite:a.db\"", "log: "),
+            (
+                "[participants.stock]\nendpoints = [\"http://127.0.0.1:9\"]",
+                "participants.stock: ",
+            ),
+        ] {
+            let line = read(text).unwrap_err();
+            assert!(line.starts_with(key), "{line}");
+        }
+    }
 }

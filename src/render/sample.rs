@@ -14,6 +14,10 @@ pub(crate) fn at(millis: i64) -> Timestamp {
 }
 
 /// The same as the contract writes it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the contract is optional"
+)]
 pub(crate) fn stamp(millis: i64) -> Option<prost_types::Timestamp> {
     let at = at(millis);
     Some(prost_types::Timestamp {
