@@ -7,9 +7,12 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A shared, one-way switch. Clones are the same switch.
+/// A shared, one-way switch with two steps: draining, and in a hurry. Clones are the same switch.
 #[derive(Debug, Clone, Default)]
-pub struct Drain(CancellationToken);
+pub struct Drain {
+    begun: CancellationToken,
+    hurried: CancellationToken,
+}
 
 impl Drain {
     /// A switch that is off.
@@ -19,26 +22,37 @@ impl Drain {
 
     /// Begins the drain. Calling it again changes nothing.
     pub fn begin(&self) {
-        self.0.cancel();
+        self.begun.cancel();
     }
 
     /// Whether the drain has begun.
     pub fn is_draining(&self) -> bool {
-        self.0.is_cancelled()
+        self.begun.is_cancelled()
     }
 
     /// Completes when the drain begins; at once if it has.
     pub async fn begun(&self) {
-        self.0.cancelled().await;
+        self.begun.cancelled().await;
     }
 
     /// The same as a future of its own, for streams and tasks that outlive the borrow.
     pub fn begun_owned(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.0.clone().cancelled_owned()
+        self.begun.clone().cancelled_owned()
     }
 
-    /// Begins on SIGTERM or SIGINT. A second signal ends the process at once with exit code 130: whoever
-    /// asks twice doesn't want to wait for the grace period.
+    /// Begins the drain and skips its grace period: what is left is cut.
+    pub fn hurry(&self) {
+        self.begin();
+        self.hurried.cancel();
+    }
+
+    /// Completes when somebody is in a hurry.
+    pub async fn hurried(&self) {
+        self.hurried.cancelled().await;
+    }
+
+    /// Begins on SIGTERM or SIGINT, and hurries on the second one: whoever asks twice doesn't want to wait for
+    /// the grace period.
     ///
     /// # Errors
     /// When the handlers can't be installed.
@@ -53,9 +67,9 @@ impl Drain {
                     _ = interrupt.recv() => "SIGINT",
                 };
                 if drain.is_draining() {
-                    tracing::warn!(signal = name, "second signal, leaving at once");
-                    #[allow(clippy::disallowed_methods, reason = "the documented second signal")]
-                    std::process::exit(130);
+                    tracing::warn!(signal = name, "second signal, skipping the grace period");
+                    drain.hurry();
+                    return;
                 }
                 tracing::info!(signal = name, "draining");
                 drain.begin();

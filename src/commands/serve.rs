@@ -2,7 +2,7 @@
 
 use tercet_service::telemetry;
 
-use super::servers::drain_on_signals;
+use super::servers::{drain_on_signals, started};
 use crate::{cli::Serve, failure::Failure};
 
 pub(super) async fn run(command: Serve) -> Result<(), Failure> {
@@ -14,8 +14,8 @@ pub(super) async fn run(command: Serve) -> Result<(), Failure> {
     let config: tercet_coordinator::Config = tercet_service::load(&command.server.config)?;
     telemetry::init(&config.telemetry);
     let drain = drain_on_signals()?;
-    let running = tercet_coordinator::Coordinator::start(config, drain).await;
-    let running = running.map_err(Failure::usage)?;
+    let start = tercet_coordinator::Coordinator::start(config, drain.clone());
+    let running = started(&drain, start).await?;
     running.announce();
     running.wait().await.map_err(Failure::failed)
 }

@@ -1,6 +1,8 @@
 //! `tercet order`, `points`, `stock`: one participant service, until it is drained.
 
-use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
+use std::fmt::Display;
+
+use tercet_participant::serve::{ParticipantConfig, RunningParticipant};
 use tercet_service::{Drain, telemetry};
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
 pub(super) async fn order(command: Server) -> Result<(), Failure> {
     let config = load(&command)?;
     let drain = drain_on_signals()?;
-    stay(shop_order::serve(&config, drain).await).await
+    stay(started(&drain, shop_order::serve(&config, drain.clone())).await?).await
 }
 
 pub(super) async fn points(command: SeededServer) -> Result<(), Failure> {
@@ -21,7 +23,7 @@ pub(super) async fn points(command: SeededServer) -> Result<(), Failure> {
         seeded.map_err(Failure::usage)?;
     }
     let drain = drain_on_signals()?;
-    stay(shop_points::serve(&config, drain).await).await
+    stay(started(&drain, shop_points::serve(&config, drain.clone())).await?).await
 }
 
 pub(super) async fn stock(command: SeededServer) -> Result<(), Failure> {
@@ -31,7 +33,7 @@ pub(super) async fn stock(command: SeededServer) -> Result<(), Failure> {
         seeded.map_err(Failure::usage)?;
     }
     let drain = drain_on_signals()?;
-    stay(shop_stock::serve(&config, drain).await).await
+    stay(started(&drain, shop_stock::serve(&config, drain.clone())).await?).await
 }
 
 /// A drain that SIGTERM and SIGINT begin.
@@ -49,8 +51,19 @@ fn load(command: &Server) -> Result<ParticipantConfig, Failure> {
     Ok(config)
 }
 
-async fn stay(started: Result<RunningParticipant, StartError>) -> Result<(), Failure> {
-    let running = started.map_err(Failure::usage)?;
+/// Waits for a server to be up. A start may take long, waiting for its log for one, and must not keep a process that
+/// was told to go.
+pub(super) async fn started<R, E: Display>(
+    drain: &Drain,
+    start: impl Future<Output = Result<R, E>>,
+) -> Result<R, Failure> {
+    tokio::select! {
+        started = start => started.map_err(Failure::usage),
+        () = drain.begun() => Err(Failure::failed("told to stop while starting")),
+    }
+}
+
+async fn stay(running: RunningParticipant) -> Result<(), Failure> {
     running.announce();
     running.wait().await.map_err(Failure::failed)
 }

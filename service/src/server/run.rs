@@ -115,6 +115,7 @@ impl Server {
         tokio::select! {
             () = &mut self.before_stop => {}
             () = self.kill.cancelled() => {}
+            () = self.drain.hurried() => {}
             () = tokio::time::sleep(self.drain_grace) => {
                 tracing::warn!(grace = ?self.drain_grace, "grace period is over, leaving the rest");
             }
@@ -129,14 +130,16 @@ impl Server {
             self.health.clear_service_status(name).await;
         }
         self.stop.cancel();
-        if let Ok(ended) = tokio::time::timeout(CLOSE_LIMIT, &mut self.serving).await {
-            ended?
-        } else {
-            tracing::warn!(limit = ?CLOSE_LIMIT, "connections still open, cutting them");
-            // Every stream fails at its next read, so both sides end by themselves.
-            self.kill.cancel();
-            self.serving.await?
+        tokio::select! {
+            ended = &mut self.serving => return ended?,
+            () = self.drain.hurried() => {}
+            () = tokio::time::sleep(CLOSE_LIMIT) => {
+                tracing::warn!(limit = ?CLOSE_LIMIT, "connections still open, cutting them");
+            }
         }
+        // Every stream fails at its next read, so both sides end by themselves.
+        self.kill.cancel();
+        self.serving.await?
     }
 }
 

@@ -278,3 +278,20 @@ async fn a_drain_ends_though_own_work_and_a_call_never_do() {
     running.wait().await.unwrap();
     assert_ne!(under_way.await.unwrap().code(), Code::Ok);
 }
+
+#[tokio::test]
+async fn a_hurry_skips_the_grace_period() {
+    let drain = Drain::new();
+    let silent = Silent::default();
+    let services = Services::new()
+        .grpc(silent.clone())
+        .drain_grace(Duration::from_hours(1))
+        .before_stop(std::future::pending());
+    let running = start(services, &drain).await;
+    let under_way = tokio::spawn(call_silent(channel(&running).await));
+    silent.arrived.notified().await;
+
+    drain.hurry();
+    running.wait().await.unwrap();
+    assert_ne!(under_way.await.unwrap().code(), Code::Ok);
+}
