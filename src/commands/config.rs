@@ -45,3 +45,45 @@ fn check(file: &ConfigFile) -> Result<Merged, Failure> {
 pub(super) fn kind(merged: &Merged) -> Option<Kind> {
     (!merged.masked().contains_key("database")).then_some(Kind::Coordinator)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::cli::Server;
+
+    fn checked(text: &str, service: Option<Kind>) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("a.toml");
+        std::fs::write(&config, text).unwrap();
+        let file = ConfigFile {
+            server: Server { config },
+            service,
+        };
+        check(&file)
+            .map(|merged| merged.masked().to_string())
+            .map_err(|failure| failure.line().unwrap_or_default())
+    }
+
+    const STOCK: &str =
+        "[database]\nurl = \"sqlite:s.db\"\n[coordinator]\nendpoints = [\"http://127.0.0.1:7400\"]";
+
+    #[test]
+    fn a_file_is_checked_as_the_server_would_that_it_is_for() {
+        assert!(checked("[retry]\ninitial = \"50ms\"", None).is_ok());
+        assert!(checked(STOCK, None).is_ok());
+        assert!(checked(STOCK, Some(Kind::Stock)).is_ok());
+        let line = checked(STOCK, Some(Kind::Coordinator)).unwrap_err();
+        assert!(line.contains("unknown key"), "{line}");
+        let line = checked("[retry]\ninitial = 1", None).unwrap_err();
+        assert!(line.contains("retry.initial: "), "{line}");
+    }
+
+    #[test]
+    fn a_log_that_no_version_can_open_is_found_before_the_start() {
+        let line = checked("[log]\nurl = \"mysql://u:hunter2@h/d\"", None).unwrap_err();
+        assert!(line.starts_with("log.url: "), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}

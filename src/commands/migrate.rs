@@ -15,26 +15,8 @@ use crate::{
 pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
     let file = &command.server.config;
     let merged = Merged::read(file, std::env::vars_os())?;
-    let kind = match (config::kind(&merged), command.service) {
-        (Some(_), None | Some(Kind::Coordinator)) => Kind::Coordinator,
-        (None, Some(kind)) if kind != Kind::Coordinator => kind,
-        (None, None) => {
-            return Err(Failure::usage(
-                "whose tables? Say --service order, points or stock",
-            ));
-        }
-        (found, Some(_)) => {
-            let whose = if found.is_some() {
-                "a coordinator's"
-            } else {
-                "a participant's"
-            };
-            let file = file.display();
-            return Err(Failure::usage(format!(
-                "{file}: this is {whose} configuration"
-            )));
-        }
-    };
+    let kind = kind(config::kind(&merged), command.service)
+        .map_err(|problem| Failure::usage(format!("{}: {problem}", file.display())))?;
     let before = match kind {
         Kind::Coordinator => coordinator(&merged).await?,
         Kind::Order => shop_order::migrate(&database(&merged)?)
@@ -49,6 +31,18 @@ pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
     };
     output::print(told(before));
     Ok(())
+}
+
+/// Whose tables are meant, from what the file shows and what was said.
+fn kind(found: Option<Kind>, said: Option<Kind>) -> Result<Kind, &'static str> {
+    match (found, said) {
+        (Some(found), None) => Ok(found),
+        (Some(found), Some(said)) if found == said => Ok(found),
+        (Some(_), Some(_)) => Err("this is a coordinator's configuration"),
+        (None, Some(Kind::Coordinator)) => Err("this is a participant's configuration"),
+        (None, Some(said)) => Ok(said),
+        (None, None) => Err("whose tables? Say --service order, points or stock"),
+    }
 }
 
 fn database(merged: &Merged) -> Result<DatabaseUrl, Failure> {
@@ -74,5 +68,21 @@ fn told(before: SchemaState) -> &'static str {
         SchemaState::NewerReadable { .. } => {
             "the tables are newer than this version, which can work with them"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gets_the_wrong_tables() {
+        let coordinator = Some(Kind::Coordinator);
+        assert_eq!(kind(coordinator, None), Ok(Kind::Coordinator));
+        assert_eq!(kind(coordinator, coordinator), Ok(Kind::Coordinator));
+        assert!(kind(coordinator, Some(Kind::Stock)).is_err());
+        assert_eq!(kind(None, Some(Kind::Stock)), Ok(Kind::Stock));
+        assert!(kind(None, coordinator).is_err());
+        assert!(kind(None, None).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! The contract's messages as proto3 JSON, by their descriptors.
 
+use std::sync::LazyLock;
+
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
 
@@ -63,9 +65,10 @@ fn dynamic(name: &str, message: &impl Message) -> Result<DynamicMessage, JsonErr
 }
 
 fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
-    let pool = DescriptorPool::decode(tercet_proto::FILE_DESCRIPTOR_SET)
-        .map_err(|error| JsonError::NoDescriptor(error.to_string()))?;
-    pool.get_message_by_name(name)
+    static POOL: LazyLock<Option<DescriptorPool>> =
+        LazyLock::new(|| DescriptorPool::decode(tercet_proto::FILE_DESCRIPTOR_SET).ok());
+    POOL.as_ref()
+        .and_then(|pool| pool.get_message_by_name(name))
         .ok_or_else(|| JsonError::NoDescriptor(name.to_owned()))
 }
 
