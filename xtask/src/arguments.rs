@@ -12,6 +12,8 @@ pub(crate) enum Request {
     Help,
     /// Run these stages, in the order of [`Stage::ALL`].
     Check(Vec<Stage>),
+    /// Run the simulator with these arguments.
+    Simulate(Vec<String>),
     /// Write the baseline image of the `.proto` files anew.
     Baseline,
 }
@@ -21,7 +23,8 @@ pub(crate) fn help() -> String {
     let stages = Stage::ALL.map(Stage::name).join(", ");
     format!(
         "cargo xtask check [--only STAGE]...   run all stages, or only those named\n\
-         cargo xtask baseline                  accept the present .proto files as the released ones\n\n\
+         cargo xtask baseline                  accept the present .proto files as the released ones\n\
+         cargo xtask simulate [ARGUMENT]...    run the simulator; simulate --help says more\n\n\
          stages: {stages}"
     )
 }
@@ -39,6 +42,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
             None => Ok(Request::Baseline),
             Some(extra) => bail!("baseline takes no argument, got {extra:?}"),
         },
+        Some("simulate") => Ok(Request::Simulate(arguments.collect())),
         Some("check") => stages(arguments),
         Some(other) => bail!("unknown command {other:?}\n{}", help()),
     }
@@ -90,6 +94,15 @@ mod tests {
         check("check --only test", &[Stage::Test]);
         check("check --only test --only fmt", &[Stage::Fmt, Stage::Test]);
         check("check --only doc,fmt", &[Stage::Fmt, Stage::Doc]);
+    }
+
+    #[test]
+    fn the_simulator_gets_its_arguments_as_they_are() {
+        let arguments = vec!["--seed".to_owned(), "7".to_owned(), "--trace".to_owned()];
+        assert_eq!(
+            parsed("simulate --seed 7 --trace").ok(),
+            Some(Request::Simulate(arguments))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod node;
 mod protos;
 mod report;
 mod run;
+mod simulate;
 mod stage;
 mod summary;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
                 Ok(true)
             }
             Request::Check(stages) => Ok(check::check(&stages)),
+            Request::Simulate(arguments) => simulate::simulate(&arguments),
             Request::Baseline => protos::write_baseline().map(|()| true),
         }
     });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tercet_core::{
-    AppendVerdict, BranchId, BranchIndex, BranchState, CallOutcome, CancelCause, CommandId,
-    ContentHash, Decision, Gid, GlobalTransaction, Mode, Phase, Rejection, TransactionState,
+    AppendVerdict, BranchId, BranchIndex, BranchState, CancelCause, ContentHash, Decision, Gid,
+    GlobalTransaction, Mode, Phase, Rejection, TransactionState,
 };
 
 use crate::fence::FenceState;
@@ -30,14 +30,14 @@ pub(crate) enum Observed {
     AppendHanded { append: u64, gid: Gid },
     /// A call left the coordinator.
     CallSent(CallSent),
+    /// The coordinator asked an initiator.
+    InitiatorAsked(Gid),
     /// The coordinator's core was told what became of a call.
     CallReported {
         gid: Gid,
         branch: BranchIndex,
         phase: Phase,
-        outcome: CallOutcome,
         alarm: bool,
-        refused_as_too_large: bool,
     },
     /// A call reached a participant's fence.
     FenceActed(FenceActed),
@@ -49,11 +49,9 @@ pub(crate) enum Observed {
         about: Option<Gid>,
     },
     /// A command of an operator or client was carried out (its answer was OK).
-    CommandDone { gid: Gid, command: CommandId },
+    CommandDone(Gid),
     /// A client vouches for the branches that it tried itself, by asking to confirm.
     Vouched(Gid),
-    /// An initiator's local transaction ended.
-    LocalEnded { gid: Gid, committed: bool },
     /// A coordinator loaded a row and goes on with it.
     Recovered { gid: Gid, version: u64 },
     /// A coordinator is through with one step of one transaction.
@@ -82,7 +80,6 @@ pub(crate) struct CallSent {
     pub(crate) gid: Gid,
     pub(crate) branch: BranchIndex,
     pub(crate) phase: Phase,
-    pub(crate) number: u32,
     /// No connection could be made; nothing really left.
     pub(crate) never_sent: bool,
 }

@@ -1,4 +1,4 @@
-//! The only source of chance in the simulator: SplitMix64, seeded once.
+//! The only source of chance in the simulator: `SplitMix64`, seeded once.
 //!
 //! Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014). Small, fast, and the same on every
 //! machine and in every version of every dependency, so that a seed in the list of regressions stays meaningful.

@@ -143,8 +143,8 @@ fn draw_company(rng: &mut Rng, name: &str, client: &ClientPlan, clients: &mut Ve
             let starts_at = near(rng);
             let wait = wait(rng);
             clients.push(ClientPlan {
-                starts_at,
                 wait,
+                starts_at,
                 ..client.clone()
             });
         }

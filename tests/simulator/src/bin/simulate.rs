@@ -4,7 +4,7 @@
 //! prints within how many seeds it is found. Exits with 1 when something is violated, or a bug isn't found.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -52,9 +52,9 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
     let fine = if arguments.properties {
-        property_names()
-            .into_iter()
-            .for_each(|name| println!("{name}"));
+        for name in property_names() {
+            println!("{name}");
+        }
         true
     } else if arguments.bugs {
         plant_all(arguments.threads)
@@ -71,7 +71,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> bool {
-    let started = Instant::now();
     let bar = ProgressBar::new(arguments.seeds);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds  {per_sec}  {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -82,12 +81,9 @@ fn run(arguments: &Arguments) -> bool {
         trace: false,
     };
     let result = hunt(seeds, settings, arguments.threads, || bar.inc(1));
+    let took = bar.elapsed();
     bar.finish_and_clear();
-    println!(
-        "{} seeds in {:.1} s",
-        result.seeds,
-        started.elapsed().as_secs_f64()
-    );
+    println!("{} seeds in {:.1} s", result.seeds, took.as_secs_f64());
     print_stats(&result.stats);
     match result.found {
         None => {

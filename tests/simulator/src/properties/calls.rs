@@ -155,15 +155,18 @@ impl Property for Order {
     }
 }
 
-/// A branch is not called again and again without a pause.
+/// A branch, or an initiator, is not called again and again without a pause.
 #[derive(Debug, Default)]
 pub(crate) struct Paced {
-    sent: BTreeMap<(Gid, BranchIndex, Phase), VecDeque<Micros>>,
+    sent: BTreeMap<Called, VecDeque<Micros>>,
 }
 
+/// Who is called: a branch in a phase, or without these the initiator.
+type Called = (Gid, Option<(BranchIndex, Phase)>);
+
 /// More calls than this of one branch and phase within [`WINDOW`] is no back-off any more. People's retries, restarts
-/// and RetryInfo of 10 ms stay far below.
-const CALLS_MAX: usize = 14;
+/// and some answers with `RetryInfo` stay below.
+const CALLS_MAX: usize = 8;
 const WINDOW: Micros = 100 * MS;
 
 impl Property for Paced {
@@ -172,25 +175,18 @@ impl Property for Paced {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
-        let Observed::CallSent(call) = observed else {
-            return Ok(());
+        let key = match observed {
+            Observed::CallSent(call) => (call.gid.clone(), Some((call.branch, call.phase))),
+            Observed::InitiatorAsked(gid) => (gid.clone(), None),
+            _ => return Ok(()),
         };
-        let sent = self
-            .sent
-            .entry((call.gid.clone(), call.branch, call.phase))
-            .or_default();
+        let sent = self.sent.entry(key.clone()).or_default();
         sent.push_back(world.now);
         while sent.front().is_some_and(|at| at + WINDOW < world.now) {
             sent.pop_front();
         }
         ensure(sent.len() <= CALLS_MAX, || {
-            format!(
-                "{} of branch {} of {} was called {} times within 100 ms",
-                call.phase.as_str(),
-                call.branch,
-                call.gid,
-                sent.len()
-            )
+            format!("{key:?} was called {} times within 100 ms", sent.len())
         })
     }
 }

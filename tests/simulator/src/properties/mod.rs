@@ -62,7 +62,7 @@ impl Properties {
             Box::new(endings::AllEnded),
             Box::new(recovery::SameAsBefore),
             Box::<recovery::RestartChangesNothing>::default(),
-            Box::new(recovery::StalledOnlyIfParked),
+            Box::<recovery::StalledOnlyIfParked>::default(),
             Box::new(recovery::RetriesInTime),
             Box::<recovery::AlarmsReachPeople>::default(),
             Box::<bounds::Bounded>::default(),

@@ -58,18 +58,24 @@ impl Property for RestartChangesNothing {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
+        note_failures(&mut self.failed, observed);
         match observed {
-            Observed::VerdictGiven { gid, verdict, .. } => {
-                if *verdict == AppendVerdict::Written {
-                    self.failed.remove(gid);
-                } else {
-                    self.failed.insert(gid.clone());
-                }
-                Ok(())
-            }
             Observed::Stepped(gid) if !self.failed.contains(gid) => twin(gid, world),
             _ => Ok(()),
         }
+    }
+}
+
+/// Keeps the gids whose last append was not written.
+fn note_failures(failed: &mut BTreeSet<Gid>, observed: &Observed) {
+    match observed {
+        Observed::VerdictGiven { gid, verdict, .. } if *verdict == AppendVerdict::Written => {
+            failed.remove(gid);
+        }
+        Observed::VerdictGiven { gid, .. } => {
+            failed.insert(gid.clone());
+        }
+        _ => {}
     }
 }
 
@@ -103,8 +109,11 @@ fn twin(gid: &Gid, world: &World) -> Holds {
 }
 
 /// A decided transaction for which nothing will ever be done again says that it waits for a person.
-#[derive(Debug)]
-pub(crate) struct StalledOnlyIfParked;
+#[derive(Debug, Default)]
+pub(crate) struct StalledOnlyIfParked {
+    /// After a failed append what would park a branch waits for the next one.
+    failed: BTreeSet<Gid>,
+}
 
 impl Property for StalledOnlyIfParked {
     fn name(&self) -> &'static str {
@@ -112,6 +121,7 @@ impl Property for StalledOnlyIfParked {
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
+        note_failures(&mut self.failed, observed);
         let Observed::Stepped(gid) = observed else {
             return Ok(());
         };
@@ -120,7 +130,7 @@ impl Property for StalledOnlyIfParked {
         };
         let transaction = owned.run.transaction();
         let is_open = transaction.state.decision().is_some() && !transaction.all_branches_ended();
-        if !is_open || !owned.run.is_quiet() || owned.run.is_lost() {
+        if !is_open || self.failed.contains(gid) || !owned.run.is_quiet() || owned.run.is_lost() {
             return Ok(());
         }
         let stalled = transaction
@@ -194,7 +204,7 @@ impl Property for AlarmsReachPeople {
                     .insert((*branch, *phase));
             }
             // A resume takes attention away, and a crash may lose what is written lazily.
-            Observed::CommandDone { gid, .. } => drop(self.raised.remove(gid)),
+            Observed::CommandDone(gid) => drop(self.raised.remove(gid)),
             Observed::Crashed => self.raised.clear(),
             Observed::Stepped(gid) => {
                 let Some(owned) = world.coordinator.runs.get(gid) else {

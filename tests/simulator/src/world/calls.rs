@@ -69,7 +69,6 @@ impl World {
             gid: gid.clone(),
             branch: call.branch,
             phase: call.phase,
-            number: call.number,
             never_sent: settled.is_some(),
         }));
         let id = self.open_call(gid, call, settled, awaited);
@@ -265,7 +264,7 @@ impl World {
             report.response = Bytes::new();
             report.error = Some(error(9, "RESPONSE_TOO_LARGE"));
         }
-        self.hand_in(&open.gid, report, too_large);
+        self.hand_in(&open.gid, report);
     }
 
     pub(super) fn call_times_out(&mut self, id: u64) {
@@ -277,7 +276,7 @@ impl World {
         };
         let mut report = self.report(&open);
         report.error = Some(error(4, ""));
-        self.hand_in(&open.gid, report, false);
+        self.hand_in(&open.gid, report);
     }
 
     pub(super) fn call_breaks(&mut self, id: u64) {
@@ -299,7 +298,7 @@ impl World {
             }
             None => report.free = self.rng.chance(self.faults.free),
         }
-        self.hand_in(&open.gid, report, false);
+        self.hand_in(&open.gid, report);
     }
 
     fn report(&self, open: &OpenCall) -> CallReport {
@@ -319,7 +318,7 @@ impl World {
         }
     }
 
-    fn hand_in(&mut self, gid: &Gid, mut report: CallReport, too_large: bool) {
+    fn hand_in(&mut self, gid: &Gid, mut report: CallReport) {
         if report.outcome == CallOutcome::InDoubt {
             match self.bug {
                 Some(Bug::InDoubtIsDone) => report.outcome = CallOutcome::Done,
@@ -353,9 +352,7 @@ impl World {
             gid: gid.clone(),
             branch: report.branch,
             phase: report.phase,
-            outcome: report.outcome,
             alarm: report.alarm.is_some(),
-            refused_as_too_large: too_large,
         });
         self.feed(gid, Input::CallFinished(report));
     }

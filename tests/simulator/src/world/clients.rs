@@ -196,7 +196,7 @@ impl World {
             Heard::Participant(Said::No(_)) => self.client_falls_back(id),
             Heard::Participant(Said::Unsure) => self.client_waits(id),
             Heard::Coordinator(Answer::Rejected { why, .. }) => {
-                self.client_rejected(id, step, &why)
+                self.client_rejected(id, step, &why);
             }
             Heard::Coordinator(Answer::Shown(shown)) => self.client_shown(id, step, &shown),
         }
@@ -206,7 +206,7 @@ impl World {
         match why {
             Refusal::Overloaded
             | Refusal::Core(Rejection::LogUnavailable(_) | Rejection::NotOwner) => {
-                self.client_waits(id)
+                self.client_waits(id);
             }
             // After a restart the try is repeated first.
             Refusal::Core(Rejection::BranchNotTried(_)) => {
@@ -219,7 +219,7 @@ impl World {
             Refusal::Core(Rejection::LogInvalid(_))
                 if matches!(step, Step::Try(_) | Step::Register(_)) =>
             {
-                self.client_falls_back(id)
+                self.client_falls_back(id);
             }
             _ => self.client_stops(id),
         }
@@ -273,7 +273,6 @@ impl World {
             if committed {
                 self.observe(Observed::Vouched(gid.clone()));
             }
-            self.observe(Observed::LocalEnded { gid, committed });
         }
         if goes_on {
             self.client_goes_on(id, MS);

@@ -275,10 +275,7 @@ impl World {
         };
         match result {
             Ok(()) => {
-                self.observe(Observed::CommandDone {
-                    gid: gid.clone(),
-                    command: id,
-                });
+                self.observe(Observed::CommandDone(gid.clone()));
                 if let Some(owned) = self.coordinator.runs.get_mut(gid) {
                     owned.waiters.push(waiting);
                 }
@@ -330,7 +327,7 @@ impl World {
         });
         let is_idle = run.is_finished() && owned.waiters.is_empty();
         for (shown, waiting) in answers {
-            self.reply(&waiting.request, Answer::Shown(shown), waiting.until);
+            self.reply(&waiting.request, &Answer::Shown(shown), waiting.until);
         }
         if is_idle && self.coordinator.commands_of(gid) == 0 {
             self.coordinator.runs.remove(gid);
@@ -384,11 +381,11 @@ impl World {
             gid: request.gid.clone(),
             why,
         };
-        self.reply(request, answer, Waited::Durable);
+        self.reply(request, &answer, Waited::Durable);
     }
 
-    pub(super) fn reply(&mut self, request: &Request, answer: Answer, wait: Waited) {
-        self.tell(|| format!("shell   answers {:?}: {}", request.from, describe(&answer)));
+    pub(super) fn reply(&mut self, request: &Request, answer: &Answer, wait: Waited) {
+        self.tell(|| format!("shell   answers {:?}: {}", request.from, describe(answer)));
         let about = request.plan.as_ref().map(|plan| plan.gid.clone());
         self.observe(Observed::Answered {
             answer: answer.clone(),

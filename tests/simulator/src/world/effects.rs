@@ -142,6 +142,7 @@ impl World {
 
     fn ask_initiator(&mut self, gid: &Gid) {
         let incarnation = self.coordinator.incarnation;
+        self.observe(Observed::InitiatorAsked(gid.clone()));
         self.tell(|| format!("call    initiator of {gid} is asked"));
         let ask = Event::InitiatorAsked {
             incarnation,
@@ -246,7 +247,7 @@ impl World {
         for waiting in core::mem::take(&mut owned.waiters) {
             self.reply(
                 &waiting.request,
-                Answer::Shown(Shown::of(state, None)),
+                &Answer::Shown(Shown::of(state, None)),
                 Waited::Decision,
             );
         }

@@ -243,11 +243,10 @@ impl World {
         } else {
             self.log.pending.remove(&id)
         };
-        let (state, expected) = match (&pending, self.log.pending.get(&id)) {
-            (Some(pending), _) => (Arc::clone(&pending.state), pending.expected),
-            (None, Some(pending)) => (Arc::clone(&pending.state), pending.expected),
-            (None, None) => return,
+        let Some(about) = pending.as_ref().or_else(|| self.log.pending.get(&id)) else {
+            return;
         };
+        let (state, expected) = (Arc::clone(&about.state), about.expected);
         self.tell(|| format!("log     append {id} of {gid} is told: {verdict:?}"));
         self.observe(Observed::VerdictGiven {
             append: id,

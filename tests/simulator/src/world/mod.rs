@@ -157,11 +157,6 @@ impl World {
         self.queue.len()
     }
 
-    /// Whether the faults have stopped.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.now >= self.stops_at
-    }
-
     fn observe(&mut self, observed: Observed) {
         self.observed.push(observed);
     }

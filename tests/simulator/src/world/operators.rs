@@ -26,7 +26,6 @@ impl World {
         let may_cancel = client.plan.may_cancel;
         let branch = self.rng.index(plan.branches.len());
         let ask = match self.rng.below(12) {
-            0..=2 => Ask::Retry,
             3..=5 => Ask::Park,
             6..=8 => Ask::Resume,
             9 => Ask::Force(plan.branches[branch].id.clone()),

@@ -361,14 +361,12 @@ fn planted(
         {
             FenceVerdict::Run(FenceState::Tried)
         }
-        (Some(Bug::ConfirmRunsTwice), Phase::Confirm, Some(FenceState::Confirmed)) => {
+        (Some(Bug::ConfirmRunsTwice), Phase::Confirm, Some(FenceState::Confirmed))
+        | (Some(Bug::ConfirmWithoutTry), Phase::Confirm, None) => {
             FenceVerdict::Run(FenceState::Confirmed)
         }
         (Some(Bug::CancelAfterConfirm), Phase::Cancel, Some(FenceState::Confirmed)) => {
             FenceVerdict::Run(FenceState::Cancelled)
-        }
-        (Some(Bug::ConfirmWithoutTry), Phase::Confirm, None) => {
-            FenceVerdict::Run(FenceState::Confirmed)
         }
         (Some(Bug::RepeatedTryRefused), Phase::Try, Some(FenceState::Tried)) => {
             FenceVerdict::Refuse(FenceRefusal::CancelledBeforeTry)
