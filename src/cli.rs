@@ -140,7 +140,7 @@ pub(crate) struct Serve {
 /// Whose configuration a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// A coordinator's: it has no [database] table
+    /// A coordinator's, which names no database
     Coordinator,
     /// The order service's
     Order,
