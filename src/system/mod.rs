@@ -4,11 +4,9 @@
 //! Must never: take a short cut around the wire. What runs here is what runs as four processes.
 
 mod coordinator;
+mod ports;
 
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use tercet_database::DatabaseUrl;
 use tercet_participant::{
@@ -20,38 +18,11 @@ use tercet_service::{Addresses, Drain, Endpoint, ListenAddress};
 use crate::failure::Failure;
 use coordinator::RunningCoordinator;
 
+pub(crate) use ports::Ports;
 pub(crate) use tercet_coordinator::Config as CoordinatorConfig;
 
 /// The services of the shop, in the order in which they are shown.
 pub(crate) const SERVICES: [&str; 3] = ["order", "points", "stock"];
-
-/// Where everything listens; 0 is any free port.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Ports {
-    /// The coordinator's gRPC.
-    pub(crate) coordinator: u16,
-    /// Its HTTP.
-    pub(crate) http: u16,
-    /// The order service's gRPC.
-    pub(crate) order: u16,
-    /// The points service's gRPC.
-    pub(crate) points: u16,
-    /// The stock service's gRPC.
-    pub(crate) stock: u16,
-}
-
-impl Ports {
-    /// The contract's.
-    pub(crate) fn standard() -> Self {
-        Self {
-            coordinator: 7400,
-            http: 7401,
-            order: shop_order::PORT,
-            points: shop_points::PORT,
-            stock: shop_stock::PORT,
-        }
-    }
-}
 
 /// Where the files are.
 #[derive(Debug, Clone)]
@@ -100,11 +71,8 @@ impl System {
         config: CoordinatorConfig,
         layer: CallLayer,
     ) -> Result<Self, Failure> {
-        let coordinator_port = match ports.coordinator {
-            0 => free_port()?,
-            port => port,
-        };
-        let coordinator_at = Endpoint::http("127.0.0.1", coordinator_port);
+        let ports = ports.settled()?;
+        let coordinator_at = Endpoint::http("127.0.0.1", ports.coordinator);
         let shop_drain = Drain::new();
         let config_of = |name, port| participant(&files, name, port, &coordinator_at);
 
@@ -124,7 +92,7 @@ impl System {
             points: points.addresses(),
             stock: stock_at,
         }
-        .add_to(config, &files, coordinator_port, ports.http)?;
+        .add_to(config, &files, ports.coordinator, ports.http)?;
         let coordinator = RunningCoordinator::start(config).await?;
         Ok(Self {
             files,
@@ -189,12 +157,4 @@ fn participant(files: &Files, name: &str, port: u16, coordinator: &Endpoint) -> 
     let mut config = ParticipantConfig::embedded(files.url(name), vec![coordinator.clone()]);
     config.listen = Some(ListenAddress::loopback(port));
     config
-}
-
-/// A port that nobody has just now: the shop must know where the coordinator will be before it is.
-fn free_port() -> Result<u16, Failure> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| Failure::failed(format!("no free port on loopback: {error}")))
 }
