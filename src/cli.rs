@@ -13,7 +13,12 @@ pub(crate) use tx::{ListTx, Tx, Wait};
 
 /// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.
 #[derive(Debug, Parser)]
-#[command(name = "tercet", version, arg_required_else_help = true)]
+#[command(
+    name = "tercet",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found, 4 the transaction was cancelled"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
