@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use report::{Report, Rule, Violation};
-pub use sqlite::ReadError;
+pub use sqlite::{Files, ReadError};
 
 /// What the files can't say themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,6 @@ impl Expected {
 ///
 /// A file is missing, can't be read, or isn't what its migrations make.
 pub async fn check_folder(folder: &Path, expected: &Expected) -> Result<Report, ReadError> {
-    let snapshot = sqlite::read(&sqlite::Files::in_folder(folder)).await?;
+    let snapshot = sqlite::read(&Files::in_folder(folder)).await?;
     Ok(checks::check(&snapshot, expected))
 }
