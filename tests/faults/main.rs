@@ -12,7 +12,7 @@
 //! `TERCET_TEST_SEED=N` runs it again. The hundred rounds of the long form:
 //!
 //! ```text
-//! TERCET_TEST_KILL_ROUNDS=100 cargo test --release --test faults kills -- --nocapture
+//! TERCET_TEST_KILL_ROUNDS=100 cargo test --test faults kills -- --nocapture
 //! ```
 //!
 //! A seed fixes what is asked, who is killed and after how many answers; the operating system's scheduling stays its

@@ -13,6 +13,9 @@ use tonic::{Request, Response, Status};
 
 use super::patiently;
 
+/// Calls that may wait for the test to take them; more is a test gone wild.
+const WAITING_MAX: usize = 10_000;
+
 /// A call that waits for its answer.
 pub(crate) struct Call {
     /// `/package.Service/Method`.
@@ -59,19 +62,19 @@ impl Call {
 /// The participant. Any service, any method.
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
-    calls: Mutex<mpsc::UnboundedReceiver<Call>>,
+    calls: Mutex<mpsc::Receiver<Call>>,
 }
 
 impl Scripted {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, calls) = mpsc::unbounded_channel();
-        let router = tonic::service::Routes::default()
+        let (sender, calls) = mpsc::channel(WAITING_MAX);
+        let fallback = tonic::service::Routes::default()
             .into_axum_router()
             .fallback_service(AnyMethod { calls: sender });
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-        let routes = tonic::service::Routes::from(router);
+        let routes = tonic::service::Routes::from(fallback);
         tokio::spawn(
             tonic::transport::Server::builder()
                 .add_routes(routes)
@@ -118,7 +121,7 @@ impl Scripted {
 
 #[derive(Clone)]
 struct AnyMethod {
-    calls: mpsc::UnboundedSender<Call>,
+    calls: mpsc::Sender<Call>,
 }
 
 impl tower::Service<http::Request<axum::body::Body>> for AnyMethod {
@@ -145,7 +148,7 @@ impl tower::Service<http::Request<axum::body::Body>> for AnyMethod {
 
 struct Handler {
     path: String,
-    calls: mpsc::UnboundedSender<Call>,
+    calls: mpsc::Sender<Call>,
 }
 
 impl tonic::server::UnaryService<Bytes> for Handler {
@@ -155,7 +158,7 @@ impl tonic::server::UnaryService<Bytes> for Handler {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (metadata, _, payload) = request.into_parts();
         let (reply, answer) = oneshot::channel();
-        let sent = self.calls.send(Call {
+        let sent = self.calls.try_send(Call {
             path: self.path.clone(),
             metadata,
             payload,
