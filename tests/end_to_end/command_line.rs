@@ -6,10 +6,18 @@ use crate::harness::shop::free_port;
 
 async fn tercet(pair: &Pair, arguments: &[&str]) -> (i32, String, String) {
     let endpoint = pair.endpoint();
-    let arguments: Vec<&str> = arguments.iter().copied().chain(["--endpoint", &endpoint]).collect();
+    let arguments: Vec<&str> = arguments
+        .iter()
+        .copied()
+        .chain(["--endpoint", &endpoint])
+        .collect();
     let output = run(&arguments, pair.folder.path()).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 #[tokio::test]
@@ -18,10 +26,16 @@ async fn execute_show_list_and_status_speak_json() {
     let request = r#"{"gid":"g-1","waitFor":"WAIT_FOR_COMPLETION","branches":[{"id":"1","participant":"p","action":"act","message":"cGF5bG9hZA=="}]}"#;
     std::fs::write(pair.folder.path().join("request.json"), request).unwrap();
 
-    let executed = pair.participant.answering(tercet(&pair, &["tx", "execute", "request.json", "--json"])).await;
+    let executed = pair
+        .participant
+        .answering(tercet(&pair, &["tx", "execute", "request.json", "--json"]))
+        .await;
     assert_eq!(executed.0, 0, "{}", executed.2);
     let document: serde_json::Value = serde_json::from_str(&executed.1).unwrap();
-    assert_eq!(document["transaction"]["state"], "TRANSACTION_STATE_CONFIRMED", "{document}");
+    assert_eq!(
+        document["transaction"]["state"], "TRANSACTION_STATE_CONFIRMED",
+        "{document}"
+    );
 
     for arguments in [
         &["tx", "show", "g-1", "--json"][..],
@@ -40,16 +54,33 @@ async fn execute_show_list_and_status_speak_json() {
 async fn exit_codes_tell_scripts_what_happened() {
     let (pair, _coordinator) = Pair::new().await;
     assert_eq!(tercet(&pair, &["tx", "show", "unknown"]).await.0, 3);
-    assert_eq!(tercet(&pair, &["tx", "cancel", "unknown"]).await.0, 3, "it looks first");
+    assert_eq!(
+        tercet(&pair, &["tx", "cancel", "unknown"]).await.0,
+        3,
+        "it looks first"
+    );
     assert_eq!(tercet(&pair, &["tx", "no-such-command"]).await.0, 2);
     let nowhere = format!("127.0.0.1:{}", free_port());
-    assert_eq!(run(&["status", "--endpoint", &nowhere], pair.folder.path()).await.status.code(), Some(1));
+    assert_eq!(
+        run(&["status", "--endpoint", &nowhere], pair.folder.path())
+            .await
+            .status
+            .code(),
+        Some(1)
+    );
 
     let mut client = pair.client();
-    let executing = tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
-    pair.participant.expect("try").await.fail(tonic::Status::failed_precondition("no"));
+    let executing =
+        tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
+    pair.participant
+        .expect("try")
+        .await
+        .fail(tonic::Status::failed_precondition("no"));
     executing.await.unwrap().unwrap();
-    let watched = pair.participant.answering(tercet(&pair, &["tx", "watch", "g-1"])).await;
+    let watched = pair
+        .participant
+        .answering(tercet(&pair, &["tx", "watch", "g-1"]))
+        .await;
     assert_eq!(watched.0, 4, "the transaction was cancelled: {}", watched.2);
 }
 
@@ -59,10 +90,18 @@ async fn colours_are_only_for_terminals() {
     let mut client = pair.client();
     let executed = client.execute_transaction(execute("g-1", 2));
     pair.participant.answering(executed).await.unwrap();
-    for arguments in [&["tx", "show", "g-1"][..], &["tx", "list"], &["status"], &["participants"]] {
+    for arguments in [
+        &["tx", "show", "g-1"][..],
+        &["tx", "list"],
+        &["status"],
+        &["participants"],
+    ] {
         let (code, stdout, _) = tercet(&pair, arguments).await;
         assert_eq!(code, 0);
-        assert!(!stdout.is_empty() && !stdout.contains('\u{1b}'), "{arguments:?}: {stdout}");
+        assert!(
+            !stdout.is_empty() && !stdout.contains('\u{1b}'),
+            "{arguments:?}: {stdout}"
+        );
     }
 }
 
@@ -79,7 +118,11 @@ async fn the_demo_runs_four_orders_and_proves_the_sums() {
     let folder = tempfile::TempDir::new().unwrap();
     let output = run(&["demo"], folder.path()).await;
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{stdout}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for word in ["CONFIRMED", "CANCELLED"] {
         assert!(stdout.contains(word), "{stdout}");
     }

@@ -16,15 +16,30 @@ fn buf() -> Option<PathBuf> {
     if buf.exists() {
         return Some(buf);
     }
-    assert!(std::env::var_os("CI").is_none(), "{} is missing: `cargo xtask check --only protos` fetches it", buf.display());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{} is missing: `cargo xtask check --only protos` fetches it",
+        buf.display()
+    );
     println!("skipped: no {}", buf.display());
     None
 }
 
 async fn curl(buf: &Path, shop: &Shop, rpc: &str, body: &str) -> Output {
     let url = format!("http://{}/{rpc}", shop.endpoint());
-    let arguments = ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", body, &url];
-    let output = Command::new(buf).args(arguments).current_dir(shop.folder.path()).output();
+    let arguments = [
+        "curl",
+        "--protocol",
+        "grpc",
+        "--http2-prior-knowledge",
+        "-d",
+        body,
+        &url,
+    ];
+    let output = Command::new(buf)
+        .args(arguments)
+        .current_dir(shop.folder.path())
+        .output();
     patiently("buf curl", output).await.unwrap()
 }
 
@@ -38,17 +53,33 @@ async fn buf_curl_runs_a_whole_order_with_no_proto_files_and_no_base64() {
         "waitFor": "WAIT_FOR_COMPLETION",
         "branches": [
             {"id": "stock", "participant": "stock", "action": "reserve", "json": {"sku": "tea", "quantity": 2}},
-            {"id": "points", "participant": "points", "action": "spend", "json": {"user_id": "ann", "points": 30}}
+            {"id": "points", "participant": "points", "action": "spend", "json": {"user_id": "ann", "points": 30, "order_ref": "curl-1"}}
         ]
     }"#;
-    let output = curl(&buf, &shop, "tercet.v1.TransactionService/ExecuteTransaction", body).await;
+    let output = curl(
+        &buf,
+        &shop,
+        "tercet.v1.TransactionService/ExecuteTransaction",
+        body,
+    )
+    .await;
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(stdout.contains("TRANSACTION_STATE_CONFIRMED"), "{stdout}");
     assert_eq!(shop.sku("tea").await.available, 8);
     assert_eq!(shop.account("ann").await.available, 70);
 
-    let unknown = curl(&buf, &shop, "tercet.v1.TransactionService/GetTransaction", r#"{"gid":"nobody"}"#).await;
+    let unknown = curl(
+        &buf,
+        &shop,
+        "tercet.v1.TransactionService/GetTransaction",
+        r#"{"gid":"nobody"}"#,
+    )
+    .await;
     assert!(!unknown.status.success());
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("UNKNOWN_TRANSACTION"));
 }

@@ -12,7 +12,12 @@ use crate::harness::{queries, until};
 async fn fails_to_start(file: &str, folder: &TempDir) -> String {
     std::fs::write(folder.path().join("bad.toml"), file).unwrap();
     let output = run(&["serve", "--config", "bad.toml"], folder.path()).await;
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.stdout.is_empty());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.trim_end().lines().count(), 1, "one line:\n{stderr}");
@@ -20,7 +25,9 @@ async fn fails_to_start(file: &str, folder: &TempDir) -> String {
 }
 
 fn config(more: &str) -> String {
-    format!("listen = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = \"sqlite:coordinator.db\"\n{more}")
+    format!(
+        "listen = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = \"sqlite:coordinator.db\"\n{more}"
+    )
 }
 
 #[tokio::test]
@@ -56,7 +63,11 @@ async fn a_port_in_use_is_one_clear_line() {
 async fn a_data_folder_that_cannot_be_written_is_one_clear_line() {
     let folder = TempDir::new().unwrap();
     // Not even root can make a folder there.
-    let line = fails_to_start(&config("").replace("sqlite:", "sqlite:/proc/tercet/"), &folder).await;
+    let line = fails_to_start(
+        &config("").replace("sqlite:", "sqlite:/proc/tercet/"),
+        &folder,
+    )
+    .await;
     assert!(line.contains("/proc/tercet"), "{line}");
 }
 
@@ -65,37 +76,62 @@ async fn a_second_coordinator_on_one_file_names_the_holder() {
     let (pair, coordinator) = Pair::new().await;
     let line = fails_to_start(&config(""), &pair.folder).await;
     assert!(line.contains("coordinator.db"), "{line}");
-    assert!(line.contains("pid") || line.contains(&coordinator.grpc), "it names the holder: {line}");
+    assert!(
+        line.contains("pid") || line.contains(&coordinator.grpc),
+        "it names the holder: {line}"
+    );
 }
 
 #[tokio::test]
 async fn a_drain_answers_what_is_known_and_refuses_what_is_new() {
     let (pair, coordinator) = Pair::with("30s", "[limits]\ndrain_grace = \"50s\"\n").await;
     let mut client = pair.client();
-    let executing = tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
+    let executing =
+        tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
     let unanswered = pair.participant.expect("try").await;
 
     coordinator.terminate();
 
     let status = until("a refusal of what is new", || async {
-        pair.client().execute_transaction(execute("g-2", 1)).await.err().filter(|status| status.code() == Code::Unavailable)
+        pair.client()
+            .execute_transaction(execute("g-2", 1))
+            .await
+            .err()
+            .filter(|status| status.code() == Code::Unavailable)
     })
     .await;
     assert_eq!(status.get_details_error_info().unwrap().reason, "DRAINING");
-    assert_eq!(pair.get("g-1").await.unwrap().state(), TransactionState::Trying);
+    assert_eq!(
+        pair.get("g-1").await.unwrap().state(),
+        TransactionState::Trying
+    );
     unanswered.done();
-    let decided = executing.await.unwrap().unwrap().into_inner().transaction.unwrap();
-    assert_eq!(decided.state(), TransactionState::Confirming, "what had begun gets its decision");
+    let decided = executing
+        .await
+        .unwrap()
+        .unwrap()
+        .into_inner()
+        .transaction
+        .unwrap();
+    assert_eq!(
+        decided.state(),
+        TransactionState::Confirming,
+        "what had begun gets its decision"
+    );
     let (status, rest) = pair.participant.answering(coordinator.ended()).await;
     assert_eq!(status.code(), Some(0));
-    assert!(rest.is_empty(), "standard output has the ready line and nothing else: {rest:?}");
+    assert!(
+        rest.is_empty(),
+        "standard output has the ready line and nothing else: {rest:?}"
+    );
 }
 
 #[tokio::test]
 async fn what_is_not_done_when_the_grace_period_ends_is_left_for_the_next_start() {
     let (pair, coordinator) = Pair::with("30s", "[limits]\ndrain_grace = \"1ms\"\n").await;
     let mut client = pair.client();
-    let executing = tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
+    let executing =
+        tokio::spawn(async move { client.execute_transaction(execute("g-1", 1)).await });
     let _unanswered = pair.participant.expect("try").await;
     coordinator.terminate();
     let status = executing.await.unwrap().unwrap_err();
@@ -113,11 +149,28 @@ async fn migrate_is_safe_to_run_twice_and_at_the_same_time() {
     let (pair, coordinator) = Pair::new().await;
     coordinator.kill().await;
     std::fs::remove_file(pair.folder.path().join("coordinator.db")).unwrap();
-    let migrate = || run(&["migrate", "--config", "coordinator.toml"], pair.folder.path());
+    let migrate = || {
+        run(
+            &["migrate", "--config", "coordinator.toml"],
+            pair.folder.path(),
+        )
+    };
     let (one, two, three) = tokio::join!(migrate(), migrate(), migrate());
     for output in [one, two, three, migrate().await] {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    let coordinator = Server::start(&["serve", "--config", "coordinator.toml"], pair.folder.path()).await;
-    assert!(!coordinator.http.is_empty() && coordinator.url().starts_with("http://"), "{}", coordinator.said());
+    let coordinator = Server::start(
+        &["serve", "--config", "coordinator.toml"],
+        pair.folder.path(),
+    )
+    .await;
+    assert!(
+        !coordinator.http.is_empty() && coordinator.url().starts_with("http://"),
+        "{}",
+        coordinator.said()
+    );
 }

@@ -2,7 +2,12 @@
 //!
 //! One file a subject; [`harness`] is what they stand on. Nothing here looks inside a process: what is asserted is
 //! what a client, an operator or the database files can see.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "names say it")]
 
 mod bad_input;

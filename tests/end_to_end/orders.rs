@@ -2,7 +2,8 @@
 
 use tercet_proto::shop::order::v1::{OrderState, PlaceOrderRequest};
 use tercet_proto::tercet::v1::{
-    BranchState, GetTransactionRequest, ListTransactionsRequest, TransactionState, WatchTransactionRequest,
+    BranchState, GetTransactionRequest, ListTransactionsRequest, TransactionState,
+    WatchTransactionRequest,
 };
 
 use crate::harness::shop::Shop;
@@ -43,13 +44,34 @@ async fn an_order_takes_stock_and_points_and_every_sum_is_right() {
     let placed = placed.order.unwrap();
     assert_eq!(ended(&shop, &placed.gid).await, TransactionState::Confirmed);
     let sku = shop.sku("tea").await;
-    assert_eq!((sku.available, sku.reserved, sku.held + sku.sold), (8, 0, 2));
+    assert_eq!(
+        (sku.available, sku.reserved, sku.held + sku.sold),
+        (8, 0, 2)
+    );
     let account = shop.account("ann").await;
     assert_eq!((account.available, account.frozen), (70, 0));
-    let request = GetTransactionRequest { gid: placed.gid.clone() };
-    let transaction = shop.transactions().get_transaction(request).await.unwrap().into_inner().transaction.unwrap();
-    assert!(transaction.branches.iter().all(|branch| branch.state() == BranchState::Confirmed));
-    assert_eq!(transaction.attempts.len(), 6, "a try and a confirm for each branch");
+    let request = GetTransactionRequest {
+        gid: placed.gid.clone(),
+    };
+    let transaction = shop
+        .transactions()
+        .get_transaction(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .transaction
+        .unwrap();
+    assert!(
+        transaction
+            .branches
+            .iter()
+            .all(|branch| branch.state() == BranchState::Confirmed)
+    );
+    assert_eq!(
+        transaction.attempts.len(),
+        6,
+        "a try and a confirm for each branch"
+    );
     assert!(transaction.decided_at.is_some() && transaction.ended_at.is_some());
 }
 
@@ -70,7 +92,10 @@ async fn a_refused_order_gives_everything_back_and_says_why() {
         assert_eq!(placed.order.unwrap().state(), OrderState::Cancelled);
     }
     let sku = shop.sku("tea").await;
-    assert_eq!((sku.available, sku.reserved, sku.held + sku.sold), (10, 0, 0));
+    assert_eq!(
+        (sku.available, sku.reserved, sku.held + sku.sold),
+        (10, 0, 0)
+    );
     let account = shop.account("ann").await;
     assert_eq!((account.available, account.frozen), (100, 0));
 }
@@ -81,7 +106,10 @@ async fn transactions_are_listed_newest_first_in_pages() {
     shop.seed("tea", 10, "ann", 100).await;
     let mut gids = Vec::new();
     for number in 0..5 {
-        let placed = shop.place(order(&format!("r-{number}"), 1, 1)).await.unwrap();
+        let placed = shop
+            .place(order(&format!("r-{number}"), 1, 1))
+            .await
+            .unwrap();
         let gid = placed.order.unwrap().gid;
         ended(&shop, &gid).await;
         gids.push(gid);
@@ -97,10 +125,23 @@ async fn transactions_are_listed_newest_first_in_pages() {
             page_token,
             ..ListTransactionsRequest::default()
         };
-        let page = shop.admin().list_transactions(request).await.unwrap().into_inner();
+        let page = shop
+            .admin()
+            .list_transactions(request)
+            .await
+            .unwrap()
+            .into_inner();
         assert!(page.transactions.len() <= 2);
-        assert!(page.transactions.iter().all(|transaction| transaction.attempts.is_empty()));
-        listed.extend(page.transactions.into_iter().map(|transaction| transaction.gid));
+        assert!(
+            page.transactions
+                .iter()
+                .all(|transaction| transaction.attempts.is_empty())
+        );
+        listed.extend(
+            page.transactions
+                .into_iter()
+                .map(|transaction| transaction.gid),
+        );
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
@@ -126,6 +167,10 @@ async fn a_participant_that_comes_back_late_is_confirmed_without_a_person() {
         (account.frozen == 0).then_some(account)
     })
     .await;
-    let spent = if state == TransactionState::Confirmed { 10 } else { 0 };
+    let spent = if state == TransactionState::Confirmed {
+        10
+    } else {
+        0
+    };
     assert_eq!(account.available, 100 - spent, "all or nothing");
 }
