@@ -81,5 +81,10 @@ async fn buf_curl_runs_a_whole_order_with_no_proto_files_and_no_base64() {
     )
     .await;
     assert!(!unknown.status.success());
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("UNKNOWN_TRANSACTION"));
+    // buf prints the details as base64: an ErrorInfo with UNKNOWN_TRANSACTION and the domain tercet.
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(
+        said.contains("ChNVTktOT1dOX1RSQU5TQUNUSU9OEgZ0ZXJjZXQ"),
+        "{said}"
+    );
 }

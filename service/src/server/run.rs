@@ -147,6 +147,8 @@ impl Server {
 fn reflection(services: &Services) -> tonic_reflection::server::Builder<'static> {
     let own = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // Error details are read by reflection, too: without it a person sees base64 instead of the reason.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name("grpc.health.v1.Health")
         .with_service_name("grpc.reflection.v1.ServerReflection")
         .with_service_name("grpc.reflection.v1alpha.ServerReflection");
