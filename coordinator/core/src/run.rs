@@ -27,14 +27,14 @@ use crate::{
 };
 
 /// An append that is under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Appending {
     next: Box<GlobalTransaction>,
     commands: Vec<CommandId>,
 }
 
 /// The driver of one transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Run {
     policy: Arc<RetryPolicy>,
     transaction: GlobalTransaction,

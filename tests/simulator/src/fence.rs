@@ -12,7 +12,7 @@ mod verdict {
     include!(concat!(env!("OUT_DIR"), "/verdict.rs"));
 }
 
-pub(crate) use verdict::{
+pub use verdict::{
     FenceRefusal, FenceState, FenceVerdict, Phase as FencePhase, Timeliness, Verbs as FenceVerbs,
     verdict,
 };

@@ -14,7 +14,7 @@
 
 mod bugs;
 mod faults;
-mod fence;
+pub mod fence;
 mod hunt;
 mod observation;
 mod properties;
