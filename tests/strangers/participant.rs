@@ -88,11 +88,9 @@ async fn it_confirms_and_cancels_together_with_a_participant_of_the_house() {
         ("sold".to_owned(), 2),
         "held and sold once each"
     );
-    assert_eq!(
-        queries::seat(&file, "A2").await,
-        ("free".to_owned(), 2),
-        "held and given back once each"
-    );
+    // Stock's refusal may have sent the cancel before the try was there; then it was never held at all.
+    let (state, moves) = queries::seat(&file, "A2").await;
+    assert!(state == "free" && matches!(moves, 0 | 2), "{state} {moves}");
     assert_eq!(queries::tried(&file).await, 0);
     let tea = seats.shop.sku("tea").await;
     assert_eq!((tea.available, tea.reserved, tea.held), (8, 0, 2));
