@@ -14,11 +14,13 @@
 //!
 //! Recovery is [`Run::recovered`] and nothing else: the durable state in, the same questions asked.
 
+mod deferred;
 mod effects;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use deferred::Deferred;
 pub use effects::{Append, AppendVerdict, Command, CommandId, Effect, Input, Urgency};
 
 use crate::{
@@ -46,8 +48,8 @@ pub struct Run {
     under_way: BTreeSet<(BranchIndex, Phase)>,
     /// Branches whose try may have been sent. Those that are neither here nor under way certainly weren't.
     sent: BTreeSet<BranchIndex>,
-    /// Forcing waits out the call that is under way for its branch.
-    forces: BTreeMap<BranchIndex, Vec<CommandId>>,
+    /// Commands that wait for a call.
+    deferred: Deferred,
     asking: bool,
     dirty_since: Option<Timestamp>,
     append_failures: u32,
@@ -74,6 +76,7 @@ impl Run {
         let sent = (0..transaction.branches.len()).collect();
         Self {
             sent,
+            deferred: Deferred::recovered(&transaction),
             ..Self::new(transaction, version, policy)
         }
     }
@@ -88,7 +91,7 @@ impl Run {
             effects: VecDeque::new(),
             under_way: BTreeSet::new(),
             sent: BTreeSet::new(),
-            forces: BTreeMap::new(),
+            deferred: Deferred::default(),
             asking: false,
             dirty_since: None,
             append_failures: 0,
@@ -170,12 +173,13 @@ impl Run {
             && self.under_way.is_empty()
             && self.inbox.is_empty()
             && self.effects.is_empty()
-            && self.forces.is_empty()
+            && self.deferred.is_empty()
             && !self.asking
     }
 
     fn advance(&mut self, now: Timestamp) {
         while self.appending.is_none() {
+            self.release_confirms();
             let Some(input) = self.inbox.pop_front() else {
                 break;
             };
@@ -238,8 +242,11 @@ impl Run {
         if let Command::Force(branch) = &command
             && let Some(index) = self.branch_under_way(branch)
         {
-            self.forces.entry(index).or_default().push(id);
+            self.deferred.force(index, id);
             return;
+        }
+        if command == Command::Confirm && self.deferred.holds_confirms(&self.transaction) {
+            return self.deferred.confirm(id);
         }
         match self.decide(&command.into_event(), now) {
             Ok(records) if records.is_empty() => self.answer(id, Ok(())),
@@ -265,9 +272,16 @@ impl Run {
             .get(index)
             .map(|branch| branch.definition.id.clone());
         let Some(id) = id else { return };
-        for command in self.forces.remove(&index).unwrap_or_default() {
+        for command in self.deferred.forces_of(index) {
             self.inbox
                 .push_front(Input::Command(command, Command::Force(id.clone())));
+        }
+    }
+
+    fn release_confirms(&mut self) {
+        for command in self.deferred.confirms_due(&self.transaction) {
+            self.inbox
+                .push_back(Input::Command(command, Command::Confirm));
         }
     }
 
@@ -398,7 +412,7 @@ impl Run {
             self.answer(command, answer.clone());
         }
         if let Some(rejection) = self.lost.clone() {
-            for command in core::mem::take(&mut self.forces).into_values().flatten() {
+            for command in self.deferred.take_all() {
                 self.answer(command, Err(rejection.clone()));
             }
         }

@@ -325,3 +325,45 @@ fn an_in_doubt_branch_stays_until_the_initiator_cancels() {
         .unwrap();
     assert_eq!(bench.under_way(), [(0, Phase::Cancel)]);
 }
+
+#[test]
+fn after_a_crash_confirm_waits_for_the_tries_that_are_repeated() {
+    let mut bench = Bench::step_by_step(Options::default());
+    bench.ask(register("1")).unwrap();
+    bench.reply(0, Answer::Done);
+    bench.crash();
+    assert_eq!(
+        bench.branch_state(0),
+        BranchState::Registered,
+        "its answer was lazy"
+    );
+    let confirm = bench.command(Command::Confirm);
+    assert!(!bench.answers.contains_key(&confirm));
+    bench.reply(0, Answer::Done);
+    bench.write();
+    assert_eq!(bench.answers.get(&confirm), Some(&Ok(())));
+    assert_eq!(bench.under_way(), [(0, Phase::Confirm)]);
+}
+
+#[test]
+fn a_confirm_that_waits_is_refused_when_the_repeated_try_is() {
+    let mut bench = Bench::step_by_step(Options::default());
+    bench.ask(register("1")).unwrap();
+    bench.crash();
+    let confirm = bench.command(Command::Confirm);
+    bench.reply(0, Answer::Refused);
+    let not_tried = Rejection::BranchNotTried(BranchId::parse("1").unwrap());
+    assert_eq!(bench.answers.get(&confirm), Some(&Err(not_tried)));
+}
+
+#[test]
+fn a_confirm_that_waits_is_too_late_once_the_deadline_has_decided() {
+    let mut bench = Bench::step_by_step(Options::default());
+    bench.ask(register("1")).unwrap();
+    bench.crash();
+    let confirm = bench.command(Command::Confirm);
+    bench.jump_to(bench.run.transaction().try_deadline);
+    bench.write();
+    let too_late = Rejection::AlreadyDecided(Decision::Cancel);
+    assert_eq!(bench.answers.get(&confirm), Some(&Err(too_late)));
+}

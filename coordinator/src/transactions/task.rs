@@ -13,8 +13,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Fuse, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    Append, AppendVerdict, BranchIndex, BranchState, CallReport, Command, CommandId, Effect, Gid,
-    InitiatorReport, Input, Rejection, Run, TransactionState, TriedBy, Urgency,
+    Append, AppendVerdict, CallReport, CommandId, Effect, Gid, InitiatorReport, Input, Rejection,
+    Run, TransactionState, Urgency,
 };
 use tercet_log::{AuditRecord, Entry, Verdict};
 use tokio::sync::{mpsc, watch};
@@ -104,9 +104,6 @@ pub(super) struct Task {
     waiters: Waiters,
     /// Why its begin, or itself, came to nothing here.
     failure: Option<ApiError>,
-    /// Branches whose try is repeated after a take-over; confirm waits for them.
-    repeated: Vec<BranchIndex>,
-    held_confirms: Vec<Box<Order>>,
     slot: Option<UndecidedSlot>,
     gauge: Gauge,
     /// One for each branch of a decided transaction that hasn't ended.
@@ -134,8 +131,6 @@ impl Task {
             next_command: BEGIN.0 + 1,
             waiters: Waiters::default(),
             failure: None,
-            repeated: Vec::new(),
-            held_confirms: Vec::new(),
             slot: None,
             gauge,
             waiting: Vec::new(),
@@ -159,15 +154,6 @@ impl Task {
             if self.slot.is_none() {
                 self.slot = Some(self.registration.shared.admission.recovered());
             }
-            let is_repeated = |branch: &tercet_core::Branch| {
-                branch.state == BranchState::Registered
-                    && branch.definition.tried_by == TriedBy::Coordinator
-            };
-            let branches = transaction.branches.iter().enumerate();
-            self.repeated = branches
-                .filter(|(_, branch)| is_repeated(branch))
-                .map(|(index, _)| index)
-                .collect();
         }
         self.run.handle(Input::Woken, clock::now());
     }
@@ -194,13 +180,8 @@ impl Task {
 
     /// Everything that can be done without waiting.
     fn turn(&mut self) {
-        loop {
-            while let Some(effect) = self.run.next_effect() {
-                self.carry_out(effect);
-            }
-            if !self.release_confirms() {
-                break;
-            }
+        while let Some(effect) = self.run.next_effect() {
+            self.carry_out(effect);
         }
         self.account();
         let shared = &self.registration.shared;
@@ -221,7 +202,7 @@ impl Task {
                 none => *none = Some(Box::pin(tokio::time::sleep_until(instant))),
             }
         }
-        let takes_messages = self.commands.len() + self.held_confirms.len() < COMMANDS_MAX;
+        let takes_messages = self.commands.len() < COMMANDS_MAX;
         let timer = self.timer.as_mut().filter(|_| wake_at.is_some());
         tokio::select! {
             biased;
@@ -289,9 +270,6 @@ impl Task {
     fn message(&mut self, message: Message) {
         match message {
             Message::Ask(question) => self.waiters.push(*question),
-            Message::Command(order) if self.is_held(&order.command) => {
-                self.held_confirms.push(order);
-            }
             Message::Command(order) => self.command(*order),
             Message::Watch(to) => {
                 let watched = self.watched.get_or_insert_with(|| watch::Sender::new(None));
@@ -315,32 +293,6 @@ impl Task {
         self.next_command += 1;
         self.commands.insert(id, Pending { audit, question });
         self.run.handle(Input::Command(id, command), clock::now());
-    }
-
-    /// After a take-over the tries that were under way are repeated, and confirm waits for them.
-    fn is_held(&self, command: &Command) -> bool {
-        *command == Command::Confirm && self.is_repeating()
-    }
-
-    fn is_repeating(&self) -> bool {
-        let transaction = self.run.transaction();
-        transaction.state == TransactionState::Trying
-            && self.repeated.iter().any(|index| {
-                let branch = transaction.branches.get(*index);
-                branch.is_some_and(|branch| branch.state == BranchState::Registered)
-            })
-    }
-
-    /// Lets the held confirms go on once nothing is repeated any more; says whether there were any.
-    fn release_confirms(&mut self) -> bool {
-        if self.held_confirms.is_empty() || self.is_repeating() {
-            return false;
-        }
-        self.repeated.clear();
-        for order in std::mem::take(&mut self.held_confirms) {
-            self.command(*order);
-        }
-        true
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -490,9 +442,6 @@ impl Task {
         self.inbox.close();
         for pending in std::mem::take(&mut self.commands).into_values() {
             pending.question.refuse(why.clone());
-        }
-        for order in std::mem::take(&mut self.held_confirms) {
-            order.question.refuse(why.clone());
         }
         self.waiters.refuse_all(why);
         while let Ok(message) = self.inbox.try_recv() {
