@@ -149,11 +149,9 @@ impl Task {
 
     /// Goes on with what the log holds: the same questions are asked as of a live transaction.
     fn recovered(&mut self) {
-        let transaction = self.run.transaction();
-        if transaction.state == TransactionState::Trying {
-            if self.slot.is_none() {
-                self.slot = Some(self.registration.shared.admission.recovered());
-            }
+        let is_undecided = self.run.transaction().state == TransactionState::Trying;
+        if is_undecided && self.slot.is_none() {
+            self.slot = Some(self.registration.shared.admission.recovered());
         }
         self.run.handle(Input::Woken, clock::now());
     }
