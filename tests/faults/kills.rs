@@ -1,4 +1,5 @@
-//! `kill -9` of the coordinator, of a participant, of all at once, at random moments under load.
+//! `kill -9` of the coordinator, of a participant, of all at once, at random moments under load; and now and then a
+//! SIGTERM instead, which drains.
 
 use std::time::Duration;
 
@@ -45,8 +46,32 @@ fn rounds() -> usize {
     })
 }
 
-/// Kills at a moment of the round's, keeps it down for a moment, and starts it again.
-async fn strike(world: &mut World, seed: &mut Seed, victim: Victim) {
+/// How it ends. A drain under load, as in every deployment, is the harder test of the code, if not of the disk.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    Killed,
+    Terminated,
+}
+
+impl Manner {
+    fn drawn(seed: &mut Seed) -> Self {
+        seed.one_of(&[Self::Killed, Self::Killed, Self::Killed, Self::Terminated])
+    }
+}
+
+/// SIGTERM, and its end.
+async fn drain(world: &mut World, name: &str) {
+    let server = world.shop.slot(name).take().unwrap();
+    server.terminate();
+    let (status, _) = server.ended().await;
+    assert!(
+        status.success(),
+        "{name} was drained and ended with {status}"
+    );
+}
+
+/// Strikes at a moment of the round's, keeps it down for a moment, and starts it again.
+async fn strike(world: &mut World, seed: &mut Seed, victim: Victim, manner: Manner) {
     let since = world.answers.count();
     let more = usize::try_from(seed.below(DEALS as u64 / 3)).unwrap();
     // All may be answered already when this comes late; then it strikes a system at rest.
@@ -54,7 +79,10 @@ async fn strike(world: &mut World, seed: &mut Seed, victim: Victim) {
         tokio::time::timeout(Duration::from_millis(500), world.answers.reach(since, more)).await;
     moment(seed.below(25)).await;
     for name in victim.names() {
-        world.shop.kill(name).await;
+        match manner {
+            Manner::Killed => world.shop.kill(name).await,
+            Manner::Terminated => drain(world, name).await,
+        }
     }
     moment(seed.one_of(&[0, 0, 50, 300])).await;
     world.shop.up().await;
@@ -66,17 +94,17 @@ async fn killed_at_random_moments_under_load_nothing_is_lost_and_nothing_doubled
     let rounds = rounds();
     let mut world = World::start().await;
     let started = Instant::now();
-    let mut kills = 0;
+    let mut ended = 0;
     for round in 0..rounds {
         let prefix = format!("{}-{round}", seed.number);
         let load = world.load(plan(&mut seed, &prefix, DEALS));
         let strikes = 1 + seed.below(3);
         let mut struck = Vec::new();
         for _ in 0..strikes {
-            let victim = Victim::drawn(&mut seed);
-            strike(&mut world, &mut seed, victim).await;
-            kills += victim.names().len();
-            struck.push(victim);
+            let (victim, manner) = (Victim::drawn(&mut seed), Manner::drawn(&mut seed));
+            strike(&mut world, &mut seed, victim, manner).await;
+            ended += victim.names().len();
+            struck.push((manner, victim));
         }
         load.finished().await;
         let report = world.check().await;
@@ -88,7 +116,7 @@ async fn killed_at_random_moments_under_load_nothing_is_lost_and_nothing_doubled
         );
     }
     println!(
-        "{rounds} rounds, {kills} processes killed, seed {}",
+        "{rounds} rounds, {ended} processes ended, seed {}",
         seed.number
     );
 }
