@@ -3,7 +3,8 @@
 //!
 //! - [`coordinator`] and [`effects`]: the small shell around `tercet_core::Run`.
 //! - [`log`], [`participants`], [`initiator`]: what keeps state and survives crashes.
-//! - [`calls`], [`clients`], [`operators`]: who acts.
+//! - [`recovery`]: what a new life of the coordinator does first.
+//! - [`calls`], [`clients`], [`operators`], [`resolver`]: who acts.
 //!
 //! The world never judges: it reports what can be seen ([`Observed`]) to the properties.
 
@@ -16,6 +17,8 @@ mod initiator;
 mod log;
 mod operators;
 mod participants;
+mod recovery;
+mod resolver;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
