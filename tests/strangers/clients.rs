@@ -14,7 +14,7 @@ const WATCH: &str = "tercet.v1.TransactionService/WatchTransaction";
 const PLACE: &str = "shop.order.v1.OrderService/PlaceOrder";
 
 /// Calls an rpc by reflection: the documents printed, or the error.
-trait Stranger {
+pub(crate) trait Stranger {
     async fn call(&self, endpoint: &str, rpc: &str, request: &Value) -> Result<Vec<Value>, String>;
 }
 

@@ -4,6 +4,7 @@
 //! - [`participant`]: a participant in Python, with a fence of its own, takes part in transactions.
 //! - [`fence`]: its fence under repeated, concurrent, early and late calls. It is the contract's table once more, held by
 //!   code that nobody here wrote twice.
+//! - [`initiator`]: an initiator in Python goes step by step, and calls a participant's try itself.
 //! - [`garbage`]: ports that answer with anything but gRPC.
 //!
 //! [`tools`] fetches what they need into `build/`: a Python environment through pip, grpcurl through Go. Where Python
@@ -22,6 +23,7 @@ mod fence;
 mod garbage;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
+mod initiator;
 mod participant;
 mod queries;
 mod seats;
