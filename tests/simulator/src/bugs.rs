@@ -75,6 +75,8 @@ bugs! {
     RecoverySkipsDecided within 500;
     /// What is loaded forgets who called try.
     RecoveryForgetsCaller within 500;
+    /// After a restart a confirm doesn't wait for the tries that are repeated.
+    ConfirmDoesNotWait within 10_000;
     /// Gids are compared without case.
     GidIgnoresCase within 500;
     /// A transaction is confirmed although nobody tried its branches.

@@ -83,7 +83,7 @@ impl Faults {
             log_fails: rate(3_000),
             log_unknown: rate(3_000),
             log_invalid: rate(300),
-            crash: rate(500),
+            crash: rate(1_000),
             unconfigured: rate(3_000),
             stray: rate(2_000),
             ..Self::default()

@@ -83,7 +83,7 @@ pub(crate) fn draw(rng: &mut Rng) -> Vec<ClientPlan> {
     for number in 0..transactions {
         let name = match last_gid.take() {
             // A gid that differs from another's in case alone is another gid.
-            Some(last) if rng.chance(800) => last.to_uppercase(),
+            Some(last) if last.starts_with('o') && rng.chance(800) => last.to_uppercase(),
             _ => format!("o-{number}"),
         };
         last_gid = Some(name.clone());
@@ -158,6 +158,22 @@ fn draw_company(rng: &mut Rng, name: &str, client: &ClientPlan, clients: &mut Ve
             starts_at,
             ..client.clone()
         });
+    }
+    // Somebody in a hurry confirms before everything is tried; never where that would vouch for anything.
+    let vouches = client
+        .plan
+        .branches
+        .iter()
+        .any(|branch| branch.tried_by == TriedBy::Caller);
+    if client.steps.contains(&Step::Begin) && client.may_cancel && !vouches && rng.chance(4_000) {
+        for _ in 0..rng.between(1, 4) {
+            let starts_at = client.starts_at + rng.skewed(MS, 4 * SECOND);
+            clients.push(ClientPlan {
+                steps: vec![Step::Confirm],
+                starts_at,
+                ..client.clone()
+            });
+        }
     }
     if client.may_cancel && rng.chance(1_500) {
         let starts_at = near(rng);

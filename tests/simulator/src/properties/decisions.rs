@@ -1,6 +1,8 @@
 //! Decisions: taken once, durable before anybody hears of them, one transaction for a gid.
 
-use tercet_core::{CancelReason, Mode};
+use std::collections::BTreeSet;
+
+use tercet_core::{BranchId, BranchState, CancelReason, Gid, Mode, Rejection};
 
 use super::{Holds, Property, ensure};
 use crate::observation::{Answer, Observed, Refusal, Shown, Waited};
@@ -218,5 +220,49 @@ impl Property for DeadlinesHold {
                 )
             },
         )
+    }
+}
+
+/// Whoever was told that a branch is tried can confirm: after a restart the try is repeated first, and the confirm waits
+/// for it. Only a repeated try that now fails stands against it.
+#[derive(Debug, Default)]
+pub(crate) struct TriedStays {
+    told: BTreeSet<(Gid, BranchId)>,
+}
+
+impl Property for TriedStays {
+    fn name(&self) -> &'static str {
+        "what was shown as tried can be confirmed"
+    }
+
+    fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
+        let Observed::Answered { answer, .. } = observed else {
+            return Ok(());
+        };
+        match answer {
+            Answer::Shown(shown) => {
+                for (id, state, _) in &shown.branches {
+                    if *state == BranchState::Tried {
+                        self.told.insert((shown.gid.clone(), id.clone()));
+                    }
+                }
+                Ok(())
+            }
+            Answer::Rejected {
+                gid,
+                why: Refusal::Core(Rejection::BranchNotTried(id)),
+            } => {
+                let told = self.told.contains(&(gid.clone(), id.clone()));
+                let run = world.coordinator.runs.get(gid).map(|owned| &owned.run);
+                let branch = run.and_then(|run| run.transaction().branch(id));
+                let failed = branch.is_none_or(|(_, branch)| {
+                    matches!(branch.state, BranchState::Refused | BranchState::InDoubt)
+                });
+                ensure(!told || failed, || {
+                    format!("{gid}/{id} was shown as tried, and a confirm was refused for it")
+                })
+            }
+            Answer::Rejected { .. } => Ok(()),
+        }
     }
 }

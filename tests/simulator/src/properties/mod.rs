@@ -48,6 +48,7 @@ impl Properties {
             Box::new(decisions::OneTransactionPerGid),
             Box::new(decisions::AnswersAfterDecision),
             Box::new(decisions::DeadlinesHold),
+            Box::<decisions::TriedStays>::default(),
             Box::new(calls::RecordBeforeCall),
             Box::<calls::ConfirmOnlyTried>::default(),
             Box::new(calls::Order),

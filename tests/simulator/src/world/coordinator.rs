@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tercet_core::{
-    Begun, CancelCause, CancelReason, Command, CommandId, ContentHash, Gid, GlobalTransaction,
-    Input, Mode, Options, Rejection, RetryPolicy, Run, TriedBy,
+    Begun, BranchState, CancelCause, CancelReason, Command, CommandId, ContentHash, Gid,
+    GlobalTransaction, Input, Mode, Options, Rejection, RetryPolicy, Run, TransactionState,
+    TriedBy,
 };
 
 use super::World;
@@ -194,6 +195,9 @@ impl World {
         {
             return self.refuse(&waiting.request, Refusal::Overloaded);
         }
+        if self.plant_confirm_refused(&waiting.request) {
+            return;
+        }
         let command = match &waiting.request.ask {
             Ask::Execute(_) | Ask::Begin => return self.join(waiting),
             Ask::Add(definition) => Command::Register(Arc::clone(definition)),
@@ -211,6 +215,27 @@ impl World {
         };
         let id = self.remember(waiting);
         self.feed(&gid, Input::Command(id, command));
+    }
+
+    /// The planted bug: a confirm is refused for a try that is only repeated.
+    fn plant_confirm_refused(&mut self, request: &Request) -> bool {
+        if self.bug != Some(Bug::ConfirmDoesNotWait) || !matches!(request.ask, Ask::Confirm(_)) {
+            return false;
+        }
+        let Some(owned) = self.coordinator.runs.get(&request.gid) else {
+            return false;
+        };
+        let transaction = owned.run.transaction();
+        let waits = transaction.branches.iter().find(|branch| {
+            branch.state == BranchState::Registered
+                && branch.definition.tried_by == TriedBy::Coordinator
+        });
+        let id = waits.map(|branch| branch.definition.id.clone());
+        let refused = id.filter(|_| transaction.state == TransactionState::Trying);
+        if let Some(id) = refused.clone() {
+            self.refuse(request, Refusal::Core(Rejection::BranchNotTried(id)));
+        }
+        refused.is_some()
     }
 
     /// The same begin again: one transaction, one answer. Other content is a conflict.
@@ -344,9 +369,7 @@ fn is_ready(run: &Run, waiting: &Waiting) -> bool {
                 Ask::Add(definition) => {
                     let branch = transaction.branch(&definition.id);
                     is_decided
-                        || branch.is_some_and(|(_, branch)| {
-                            branch.state != tercet_core::BranchState::Registered
-                        })
+                        || branch.is_some_and(|(_, branch)| branch.state != BranchState::Registered)
                 }
                 _ => true,
             },
