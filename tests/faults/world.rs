@@ -1,14 +1,14 @@
 //! The processes under test, and the check at the end of everything that was done to them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tercet_checker::{Expected, Report, check_folder};
-use tercet_proto::tercet::v1::{ListTransactionsRequest, TransactionState};
+use tercet_proto::tercet::v1::{ListTransactionsRequest, Transaction, TransactionState};
 
 use crate::answers::{Answers, Told};
 use crate::harness::shop::Shop;
-use crate::harness::until;
+use crate::harness::{PATIENCE, until};
 use crate::load::{Load, PLENTY, POOR, Planned, RICH, SCARCE};
 
 /// Retries that don't make a test wait for a minute; the rest is the default.
@@ -46,25 +46,34 @@ impl World {
         Load::start(&self.shop, &self.answers, plan)
     }
 
-    /// Waits until no transaction is open.
+    /// Waits until no transaction is open. Those that never end are named.
     pub(crate) async fn settled(&self) {
-        let client = self.shop.admin();
-        let open = || async {
-            let request = ListTransactionsRequest {
-                states: [
-                    TransactionState::Trying,
-                    TransactionState::Confirming,
-                    TransactionState::Cancelling,
-                ]
-                .map(i32::from)
-                .to_vec(),
-                page_size: 1,
-                ..ListTransactionsRequest::default()
-            };
-            let listed = client.clone().list_transactions(request).await.ok()?;
-            listed.into_inner().transactions.is_empty().then_some(())
+        let open = Mutex::new(Vec::new());
+        let ending = until("every transaction to end", || async {
+            *open.lock().unwrap() = self.open().await?;
+            open.lock().unwrap().is_empty().then_some(())
+        });
+        let ended = tokio::time::timeout(PATIENCE * 9 / 10, ending).await;
+        let open = open.into_inner().unwrap();
+        assert!(ended.is_ok(), "still open: {open:#?}");
+    }
+
+    /// Transactions that are open, a few of them; none when the coordinator can't say.
+    async fn open(&self) -> Option<Vec<Transaction>> {
+        let request = ListTransactionsRequest {
+            states: [
+                TransactionState::Trying,
+                TransactionState::Confirming,
+                TransactionState::Cancelling,
+            ]
+            .map(i32::from)
+            .to_vec(),
+            page_size: 3,
+            ..ListTransactionsRequest::default()
         };
-        until("every transaction to end", open).await;
+        let mut client = self.shop.admin();
+        let listed = client.list_transactions(request).await.ok()?;
+        Some(listed.into_inner().transactions)
     }
 
     /// Waits until everything has ended, then checks the files, and that every answer still stands.
@@ -87,6 +96,16 @@ impl World {
         );
         self.answers.still_stand(&self.shop).await;
         report
+    }
+}
+
+/// After a failure the files stay: databases, and what every server wrote to standard error.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shop.folder.disable_cleanup(true);
+            println!("kept: {}", self.shop.folder.path().display());
+        }
     }
 }
 

@@ -272,8 +272,12 @@ pub(crate) fn reason(status: &Status) -> String {
 /// Whether a client that got this asks again: the call wasn't served, or the connection is gone. What the contract
 /// calls a final answer is none of these, so it fails the test instead of being asked for ever.
 pub(crate) fn may_be_repeated(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted
-    ) || (status.code() == Code::Unknown && reason(status).is_empty())
+    match status.code() {
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
+            true
+        }
+        // Made on this side, of a connection that broke or was told to go away: nobody answered.
+        Code::Unknown | Code::Internal => std::error::Error::source(status).is_some(),
+        _ => false,
+    }
 }
