@@ -11,7 +11,7 @@ use crate::world::{COMMANDS_MAX, World};
 /// More scheduled events than this is something that feeds itself.
 const SCHEDULED_MAX: usize = 20_000;
 
-/// One append and one call of a branch and phase at a time, and few waiting commands.
+/// One append and one call of a branch and phase at a time, few waiting commands, and no more attempts than allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Bounded {
     appending: BTreeMap<Gid, u64>,
@@ -19,7 +19,7 @@ pub(crate) struct Bounded {
 
 impl Property for Bounded {
     fn name(&self) -> &'static str {
-        "queues are bounded"
+        "queues and attempts are bounded"
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
@@ -46,6 +46,7 @@ impl Property for Bounded {
                 ensure(world.queue_len() <= SCHEDULED_MAX, || {
                     format!("{} events are scheduled", world.queue_len())
                 })?;
+                attempts_are_bounded(gid, world)?;
                 let mut seen = BTreeSet::new();
                 let twice = world
                     .calls
@@ -57,4 +58,22 @@ impl Property for Bounded {
             _ => Ok(()),
         }
     }
+}
+
+/// Nobody is called more often than the policy allows, where it does not allow any number.
+fn attempts_are_bounded(gid: &Gid, world: &World) -> Holds {
+    let Some(owned) = world.coordinator.runs.get(gid) else {
+        return Ok(());
+    };
+    let policy = &world.coordinator.policy;
+    for branch in &owned.run.transaction().branches {
+        let (tries, second) = (branch.tries.used, branch.second.used);
+        let too_often = tries > policy.try_attempts
+            || (policy.max_attempts != 0 && second > policy.max_attempts);
+        let id = &branch.definition.id;
+        ensure(!too_often, || {
+            format!("{gid}/{id} has used {tries} tries and {second} calls of phase two")
+        })?;
+    }
+    Ok(())
 }
