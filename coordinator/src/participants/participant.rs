@@ -280,7 +280,8 @@ fn report(
         free: false,
         alarm: None,
         started_at,
-        took,
+        // As exact as the log keeps it, so that it shows the same before and after it was there.
+        took: Duration::from_micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
     }
 }
 

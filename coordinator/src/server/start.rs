@@ -238,6 +238,8 @@ impl Running {
         let stopped = self.stopped.clone();
         let failed = tokio::select! {
             served = self.server.wait() => {
+                // Nothing is left after a drain; somebody in a hurry may have skipped it.
+                self.transactions.advance(Stage::Killed);
                 stopped.cancel();
                 return Ok(served?);
             }

@@ -1,0 +1,108 @@
+//! When a call is answered: at the decision, at the end, or shortly before its caller's deadline.
+
+use std::time::Duration;
+
+use tercet_proto::tercet::v1 as pb;
+use tonic::Code;
+
+use crate::support::{Behaviour, World, branch, execute, with_timeout};
+
+#[tokio::test]
+async fn the_decision_is_answered_while_confirms_go_on() {
+    let world = World::start().await;
+    world.a.on_method("Confirm", Behaviour::Hang);
+    let mut request = execute("g", &["a"]);
+    request.wait_for = pb::WaitFor::Unspecified as i32;
+    let decided = world.execute(request).await.unwrap();
+    assert_eq!(decided.state(), pb::TransactionState::Confirming);
+    assert!(decided.decided_at.is_some() && decided.ended_at.is_none());
+    world.a.release();
+    assert_eq!(
+        world.ended("g").await.state(),
+        pb::TransactionState::Confirmed
+    );
+}
+
+#[tokio::test]
+async fn completion_is_answered_shortly_before_the_callers_deadline() {
+    let world = World::start().await;
+    world.a.on_method("Confirm", Behaviour::Hang);
+    let request = with_timeout(execute("g", &["a"]), Duration::from_millis(600));
+    let answered = world.execute(request).await.unwrap();
+    assert_eq!(answered.state(), pb::TransactionState::Confirming);
+    world.a.release();
+}
+
+#[tokio::test]
+async fn completion_of_a_decision_is_answered_shortly_before_the_deadline_too() {
+    let world = World::start().await;
+    world.a.on_method("Confirm", Behaviour::Hang);
+    world.begin("g").await;
+    world.try_branch("g", branch("x", "a")).await.unwrap();
+    let request = pb::ConfirmTransactionRequest {
+        gid: "g".to_owned(),
+        wait_for: pb::WaitFor::Completion as i32,
+    };
+    let request = with_timeout(request, Duration::from_millis(600));
+    let answer = world
+        .client
+        .clone()
+        .confirm_transaction(request)
+        .await
+        .unwrap();
+    let transaction = answer.into_inner().transaction.unwrap();
+    assert_eq!(transaction.state(), pb::TransactionState::Confirming);
+    world.a.release();
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_changes_nothing() {
+    let world = World::start().await;
+    world.a.on_method("Try", Behaviour::Hang);
+    let mut request = execute("g", &["a", "b"]);
+    request.wait_for = pb::WaitFor::Decision as i32;
+    let gone = world
+        .execute(with_timeout(request, Duration::from_millis(100)))
+        .await;
+    let code = gone.unwrap_err().code();
+    assert!(
+        matches!(code, Code::DeadlineExceeded | Code::Cancelled),
+        "{code:?}"
+    );
+    world.a.release();
+    assert_eq!(
+        world.ended("g").await.state(),
+        pb::TransactionState::Confirmed
+    );
+}
+
+#[tokio::test]
+async fn completion_is_answered_when_it_is_parked() {
+    let world = World::start_with(|config| config.retry.max_attempts = 2).await;
+    world
+        .a
+        .on_method("Confirm", Behaviour::code(Code::Internal));
+    let parked = world.execute(execute("g", &["a", "b"])).await.unwrap();
+    assert_eq!(parked.state(), pb::TransactionState::Confirming);
+    let attention = parked.attention.unwrap();
+    assert!(attention.parked, "{attention:?}");
+    assert_eq!(world.a.count("Confirm"), 2);
+}
+
+#[tokio::test]
+async fn a_parked_branch_that_holds_back_the_rest_counts_as_parked() {
+    let world = World::start_with(|config| config.retry.max_attempts = 2).await;
+    world.b.on(|seen| match seen.method.as_str() {
+        "Try" => Behaviour::code(Code::FailedPrecondition),
+        _ => Behaviour::code(Code::Internal),
+    });
+    let mut request = execute("g", &["a", "b"]);
+    request.options = Some(pb::TransactionOptions {
+        try_order: pb::TryOrder::Sequential as i32,
+        ..pb::TransactionOptions::default()
+    });
+    let parked = world.execute(request).await.unwrap();
+    assert_eq!(parked.state(), pb::TransactionState::Cancelling);
+    assert!(parked.attention.unwrap().parked);
+    assert_eq!(world.a.count("Cancel"), 0);
+}
