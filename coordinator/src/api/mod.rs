@@ -19,7 +19,7 @@ mod transaction_service;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use tercet_core::{ContentHash, Gid};
 use tercet_proto::tercet::v1 as pb;

@@ -107,18 +107,18 @@ impl Api {
         let Some(initiator) = &options.initiator else {
             return Ok(());
         };
-        match self
+        if self
             .transactions
             .shared()
             .participants
             .get(&initiator.participant)
+            .is_some()
         {
-            Some(_) => Ok(()),
-            None => {
-                let unknown = validate::unknown_participant(initiator.participant.as_str());
-                let field = "options.initiator.participant";
-                Err(ApiError::field(unknown.reason, field, unknown.message))
-            }
+            Ok(())
+        } else {
+            let unknown = validate::unknown_participant(initiator.participant.as_str());
+            let field = "options.initiator.participant";
+            Err(ApiError::field(unknown.reason, field, unknown.message))
         }
     }
 }

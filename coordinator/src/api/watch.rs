@@ -54,35 +54,35 @@ impl Api {
 }
 
 async fn next(
-    mut changes: Changes,
+    mut watching: Changes,
 ) -> Option<(Result<pb::WatchTransactionResponse, Status>, Changes)> {
-    if changes.is_over {
+    if watching.is_over {
         return None;
     }
     loop {
         let changed = tokio::select! {
             // A change that is there already is shown before the stream ends.
             biased;
-            changed = changes.watched.changed() => changed,
-            () = changes.drain.begun() => {
-                changes.is_over = true;
-                return Some((Err(ApiError::draining().into()), changes));
+            changed = watching.watched.changed() => changed,
+            () = watching.drain.begun() => {
+                watching.is_over = true;
+                return Some((Err(ApiError::draining().into()), watching));
             }
         };
         if changed.is_err() {
             // The task has gone without an end: its begin has failed, or another coordinator has taken over.
-            changes.is_over = true;
-            let gone = if changes.drain.is_draining() {
+            watching.is_over = true;
+            let gone = if watching.drain.is_draining() {
                 ApiError::draining()
             } else {
                 ApiError::new(Reason::NotOwner, "this coordinator no longer runs it")
             };
-            return Some((Err(gone.into()), changes));
+            return Some((Err(gone.into()), watching));
         }
-        let now = changes.watched.borrow_and_update().clone();
+        let now = watching.watched.borrow_and_update().clone();
         if let Some(now) = now {
-            changes.is_over = is_end(&now);
-            return Some((Ok(shown((*now).clone())), changes));
+            watching.is_over = is_end(&now);
+            return Some((Ok(shown((*now).clone())), watching));
         }
     }
 }

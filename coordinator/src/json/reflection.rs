@@ -144,7 +144,7 @@ macro_rules! version {
                     };
                     asking.extend(files.take(&encoded)?);
                 }
-                Ok(files.files)
+                Ok(files.read)
             }
         }
     };
@@ -164,7 +164,7 @@ impl Asked {
 /// The files so far.
 #[derive(Default)]
 struct Files {
-    files: Vec<FileDescriptorProto>,
+    read: Vec<FileDescriptorProto>,
     /// Those that are there or have been asked for.
     known: HashSet<String>,
     bytes: usize,
@@ -177,20 +177,20 @@ impl Files {
         for file in encoded {
             self.bytes += file.as_ref().len();
             let file = FileDescriptorProto::decode(file.as_ref())?;
-            let is_there = self.files.iter().any(|known| known.name() == file.name());
+            let is_there = self.read.iter().any(|known| known.name() == file.name());
             if !is_there {
                 self.known.insert(file.name().to_owned());
                 came.push(file);
             }
         }
-        if self.bytes > BYTES_MAX || self.files.len() + came.len() > FILES_MAX {
+        if self.bytes > BYTES_MAX || self.read.len() + came.len() > FILES_MAX {
             return Err(ReflectionError::TooLarge);
         }
         let imports: Vec<String> = came
             .iter()
             .flat_map(|file| file.dependency.clone())
             .collect();
-        self.files.extend(came);
+        self.read.extend(came);
         let new = imports
             .into_iter()
             .filter(|import| self.known.insert(import.clone()));

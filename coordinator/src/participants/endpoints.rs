@@ -16,7 +16,7 @@ const EJECTED_MAX: Duration = Duration::from_secs(10);
 /// The longest wait for a connection.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 /// Stock gRPC servers close a connection that is pinged more often than this while idle.
-const PING_EVERY: Duration = Duration::from_secs(5 * 60);
+const PING_EVERY: Duration = Duration::from_mins(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An address that no channel can be made for.

@@ -7,7 +7,7 @@ use tercet_log::Log;
 use crate::clock;
 
 /// A purge follows its retention within a tenth of it or this, whichever is shorter.
-const PURGE_EVERY_MAX: Duration = Duration::from_secs(10 * 60);
+const PURGE_EVERY_MAX: Duration = Duration::from_mins(10);
 /// Not more often than this, however short the retention.
 const PURGE_EVERY_MIN: Duration = Duration::from_millis(50);
 /// Transactions deleted in one step; appends go in between.

@@ -1,13 +1,14 @@
 //! Starting a coordinator, and the handle of one that runs.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tercet_log::sqlite::SqliteStore;
 use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, TransactionLog};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
 use tercet_service::{Addresses, Bound, Drain, MESSAGE_BYTES_MAX, Readiness, Services};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, StopError, background, drain};

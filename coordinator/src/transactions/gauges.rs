@@ -112,10 +112,8 @@ impl Gauge {
             (false, true) => {
                 self.gauges.busy.fetch_add(1, Ordering::AcqRel);
             }
-            (true, false) => {
-                if self.gauges.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    self.gauges.idle.notify_waiters();
-                }
+            (true, false) if self.gauges.busy.fetch_sub(1, Ordering::AcqRel) == 1 => {
+                self.gauges.idle.notify_waiters();
             }
             _ => {}
         }

@@ -8,9 +8,6 @@ mod branches;
 pub(crate) mod content;
 mod options;
 
-#[cfg(test)]
-mod tests;
-
 use tercet_core::{BranchId, Gid, NameError, ParticipantName};
 use tercet_proto::tercet::v1 as pb;
 

@@ -11,7 +11,7 @@ use crate::errors::{ApiError, Reason};
 
 const TRY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const TRY_TIMEOUT_MIN: Duration = Duration::from_millis(100);
-const TRY_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const TRY_TIMEOUT_MAX: Duration = Duration::from_hours(24);
 const LABEL_KEY_BYTES_MAX: usize = 64;
 const LABEL_VALUE_BYTES_MAX: usize = 256;
 const HEADER_KEY_BYTES_MAX: usize = 64;

@@ -130,7 +130,7 @@ async fn a_repetition_is_found_before_anything_is_validated() {
     world.execute(execute("g", &["a"])).await.unwrap();
     let mut request = execute("g", &["a"]);
     // Out of bounds, and no content.
-    request.options = Some(options(Duration::from_secs(100 * 60 * 60)));
+    request.options = Some(options(Duration::from_hours(100)));
     let again = world.execute(request).await.unwrap();
     assert_eq!(again.state(), pb::TransactionState::Confirmed);
     // A conflict comes before the bad field, too.

@@ -232,7 +232,7 @@ async fn a_renewal_moves_the_deadline_later_and_never_earlier() {
     let world = World::start().await;
     let begun = world.begin("g").await;
     let deadline = |transaction: &pb::Transaction| transaction.try_deadline.unwrap().seconds;
-    let later = renew(&world, "g", Some(Duration::from_secs(600)))
+    let later = renew(&world, "g", Some(Duration::from_mins(10)))
         .await
         .unwrap();
     assert!(deadline(&later) > deadline(&begun) + 500);

@@ -6,7 +6,7 @@ mod world;
 
 pub(crate) use build::{branch, execute, json_branch, options, with_timeout};
 pub(crate) use fake::{Behaviour, Fake, Seen};
-pub(crate) use world::{Refusal, World, refusal};
+pub(crate) use world::{World, refusal};
 
 use std::time::Duration;
 
@@ -15,8 +15,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The value of a future that must come.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain for {what}"),
-    }
+    let waited = tokio::time::timeout(PATIENCE, future).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
