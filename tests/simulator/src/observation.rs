@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tercet_core::{
-    AppendVerdict, BranchId, BranchIndex, BranchState, CancelCause, ContentHash, Decision, Gid,
-    GlobalTransaction, Mode, Phase, Rejection, TransactionState,
+    AppendVerdict, BranchDefinition, BranchId, BranchIndex, BranchState, CancelCause, ContentHash,
+    Decision, Gid, GlobalTransaction, Mode, Phase, Rejection, TransactionState,
 };
 
 use crate::fence::FenceState;
@@ -49,7 +49,7 @@ pub(crate) enum Observed {
         about: Option<Gid>,
     },
     /// A command of an operator or client was carried out (its answer was OK).
-    CommandDone(Gid),
+    CommandDone { gid: Gid, what: Done },
     /// A client vouches for the branches that it tried itself, by asking to confirm.
     Vouched(Gid),
     /// A coordinator loaded a row and goes on with it.
@@ -176,4 +176,14 @@ impl Shown {
     pub(crate) fn decision(&self) -> Option<Decision> {
         self.state.decision()
     }
+}
+
+/// What was carried out.
+#[derive(Clone, Debug)]
+pub(crate) enum Done {
+    /// A branch was added, or had been.
+    Added(Arc<BranchDefinition>),
+    /// A branch was recorded as done, or had ended.
+    Forced(BranchId),
+    Other,
 }

@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Begin,
     /// `TryBranch` of the plan's branch.
     Try(usize),
+    /// `TryBranch` of that branch id with other content.
+    TryOther(usize),
     /// `RegisterBranch`.
     Register(usize),
     /// The client calls the participant's try itself.
@@ -317,9 +319,15 @@ fn add_branches(rng: &mut Rng, plan: &Plan, steps: &mut Vec<Step>) {
         } else {
             steps.push(Step::Try(index));
         }
-        // The same branch again, some time later.
+        // The same branch again, some time later; or what claims to be the same.
         if rng.chance(500) {
-            steps.push(Step::Try(rng.index(index + 1)));
+            let which = rng.index(index + 1);
+            let other = rng.chance(3_000);
+            steps.push(if other {
+                Step::TryOther(which)
+            } else {
+                Step::Try(which)
+            });
         }
     }
 }

@@ -46,7 +46,7 @@ impl Property for Bounded {
                 ensure(world.queue_len() <= SCHEDULED_MAX, || {
                     format!("{} events are scheduled", world.queue_len())
                 })?;
-                attempts_are_bounded(gid, world)?;
+                transaction_is_bounded(gid, world)?;
                 let mut seen = BTreeSet::new();
                 let twice = world
                     .calls
@@ -60,13 +60,22 @@ impl Property for Bounded {
     }
 }
 
-/// Nobody is called more often than the policy allows, where it does not allow any number.
-fn attempts_are_bounded(gid: &Gid, world: &World) -> Holds {
+/// Nobody is called more often than the policy allows, where it does not allow any number, and no more replies are
+/// kept than it allows.
+fn transaction_is_bounded(gid: &Gid, world: &World) -> Holds {
     let Some(owned) = world.coordinator.runs.get(gid) else {
         return Ok(());
     };
     let policy = &world.coordinator.policy;
-    for branch in &owned.run.transaction().branches {
+    let branches = &owned.run.transaction().branches;
+    let replies: usize = branches
+        .iter()
+        .map(|branch| branch.try_response.len())
+        .sum();
+    ensure(replies <= policy.try_responses_bytes_max, || {
+        format!("{gid} keeps {replies} bytes of try responses")
+    })?;
+    for branch in branches {
         let (tries, second) = (branch.tries.used, branch.second.used);
         let too_often = tries > policy.try_attempts
             || (policy.max_attempts != 0 && second > policy.max_attempts);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tercet_core::{BranchId, BranchState, CancelReason, Gid, Mode, Rejection};
 
 use super::{Holds, Property, ensure};
-use crate::observation::{Answer, Observed, Refusal, Shown, Waited};
+use crate::observation::{Answer, Done, Observed, Refusal, Shown, Waited};
 use crate::world::World;
 
 /// A decision never changes, an end stays an end, and what is fixed stays fixed.
@@ -263,6 +263,43 @@ impl Property for TriedStays {
                 })
             }
             Answer::Rejected { .. } => Ok(()),
+        }
+    }
+}
+
+/// What was answered with OK is so: the branch that was added has the content that was sent, and the one that was forced
+/// has ended.
+#[derive(Debug)]
+pub(crate) struct DoneIsDone;
+
+impl Property for DoneIsDone {
+    fn name(&self) -> &'static str {
+        "what was answered with OK is so"
+    }
+
+    fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
+        let Observed::CommandDone { gid, what } = observed else {
+            return Ok(());
+        };
+        let Some(owned) = world.coordinator.runs.get(gid) else {
+            return Ok(());
+        };
+        let transaction = owned.run.transaction();
+        match what {
+            Done::Added(asked) => {
+                let branch = transaction.branch(&asked.id);
+                let same = branch.is_some_and(|(_, branch)| {
+                    branch.definition.content == asked.content
+                        && branch.definition.payload == asked.payload
+                });
+                ensure(same, || format!("{gid}/{} is not what was sent", asked.id))
+            }
+            Done::Forced(id) => {
+                let branch = transaction.branch(id);
+                let ended = branch.is_some_and(|(_, branch)| branch.state.is_ended());
+                ensure(ended, || format!("{gid}/{id} was forced and goes on"))
+            }
+            Done::Other => Ok(()),
         }
     }
 }

@@ -49,6 +49,7 @@ impl Properties {
             Box::new(decisions::AnswersAfterDecision),
             Box::new(decisions::DeadlinesHold),
             Box::<decisions::TriedStays>::default(),
+            Box::new(decisions::DoneIsDone),
             Box::new(calls::RecordBeforeCall),
             Box::<calls::ConfirmOnlyTried>::default(),
             Box::new(calls::Order),

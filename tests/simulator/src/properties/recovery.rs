@@ -204,7 +204,7 @@ impl Property for AlarmsReachPeople {
                     .insert((*branch, *phase));
             }
             // A resume takes attention away, and a crash may lose what is written lazily.
-            Observed::CommandDone(gid) => drop(self.raised.remove(gid)),
+            Observed::CommandDone { gid, .. } => drop(self.raised.remove(gid)),
             Observed::Crashed => self.raised.clear(),
             Observed::Stepped(gid) => {
                 let Some(owned) = world.coordinator.runs.get(gid) else {

@@ -66,6 +66,11 @@ impl World {
                 };
                 Ask::Add(definition.into())
             }
+            Step::TryOther(index) => {
+                let mut definition = (*plan.branches[index]).clone();
+                definition.content.0[31] = 1;
+                Ask::Add(definition.into())
+            }
             Step::Renew(timeout) => Ask::Renew(timeout),
             Step::Confirm => {
                 self.observe(Observed::Vouched(plan.gid.clone()));
@@ -221,6 +226,8 @@ impl World {
             {
                 self.client_falls_back(id);
             }
+            // It was a trick question.
+            Refusal::Core(Rejection::BranchConflict(_)) => self.client_goes_on(id, MS),
             _ => self.client_stops(id),
         }
     }

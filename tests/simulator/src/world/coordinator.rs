@@ -15,7 +15,7 @@ use tercet_core::{
 use super::World;
 use super::event::{Ask, Asker, Event, Heard, Request};
 use crate::bugs::Bug;
-use crate::observation::{Answer, Observed, Refusal, Shown, Waited};
+use crate::observation::{Answer, Done, Observed, Refusal, Shown, Waited};
 use crate::queue::MS;
 use crate::workload::WaitFor;
 
@@ -272,7 +272,15 @@ impl World {
         };
         match result {
             Ok(()) => {
-                self.observe(Observed::CommandDone(gid.clone()));
+                let what = match &waiting.request.ask {
+                    Ask::Add(definition) => Done::Added(Arc::clone(definition)),
+                    Ask::Force(branch) => Done::Forced(branch.clone()),
+                    _ => Done::Other,
+                };
+                self.observe(Observed::CommandDone {
+                    gid: gid.clone(),
+                    what,
+                });
                 if let Some(owned) = self.coordinator.runs.get_mut(gid) {
                     owned.waiters.push(waiting);
                 }
