@@ -1,5 +1,6 @@
-//! Reliable messages: at the deadline the initiator is asked, and nobody decides in its place.
+//! Reliable messages: the initiator is asked at the deadline.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,66 +8,51 @@ use prost::Message as _;
 use tercet_proto::tercet::v1 as pb;
 use tonic::Code;
 
-use crate::support::{Behaviour, World, branch, execute, options, refusal};
+use crate::support::{Behaviour, World, branch, options};
 
-fn asked(participant: &str) -> pb::TransactionOptions {
-    pb::TransactionOptions {
-        initiator: Some(pb::Initiator {
-            participant: participant.to_owned(),
-            service: "test.v1.CheckService".to_owned(),
-        }),
-        ..options(Duration::from_millis(100))
-    }
-}
-
-fn message(id: &str) -> pb::Branch {
-    pb::Branch {
-        action: "message".to_owned(),
-        ..branch(id, "b")
-    }
-}
-
-fn says(outcome: pb::CheckOutcome) -> Behaviour {
+fn outcome(outcome: pb::CheckOutcome) -> Behaviour {
     let response = pb::CheckTransactionResponse {
         outcome: outcome as i32,
     };
     Behaviour::Reply(Bytes::from(response.encode_to_vec()))
 }
 
-async fn half_message(world: &World) {
-    world.begin_with("g", asked("a")).await.unwrap();
-    let registered = world.register("g", message("m")).await.unwrap();
-    assert_eq!(registered.state(), pb::BranchState::Tried, "it has no try");
+/// A message to `b`, whose initiator is `a`.
+async fn message(world: &World) {
+    let options = pb::TransactionOptions {
+        initiator: Some(pb::Initiator {
+            participant: "a".to_owned(),
+            service: "test.v1.CheckService".to_owned(),
+        }),
+        ..options(Duration::from_millis(100))
+    };
+    world.begin_with("g", options).await.unwrap();
+    let mut branch = branch("x", "b");
+    "message".clone_into(&mut branch.action);
+    let registered = world.register("g", branch).await.unwrap();
+    assert_eq!(registered.state(), pb::BranchState::Tried);
 }
 
 #[tokio::test]
-async fn a_committed_initiator_sends_the_message() {
+async fn committed_sends_the_message() {
     let world = World::start().await;
-    world
-        .a
-        .on_method("CheckTransaction", says(pb::CheckOutcome::Committed));
-    half_message(&world).await;
-    assert_eq!(
-        world.ended("g").await.state(),
-        pb::TransactionState::Confirmed
-    );
+    world.a.on(|_| outcome(pb::CheckOutcome::Committed));
+    message(&world).await;
+    let ended = world.ended("g").await;
+    assert_eq!(ended.state(), pb::TransactionState::Confirmed);
     assert_eq!(world.b.count("Confirm"), 1);
-    let question = world
-        .a
-        .seen()
-        .into_iter()
-        .find(|seen| seen.method == "CheckTransaction");
-    let asked = pb::CheckTransactionRequest::decode(question.unwrap().payload).unwrap();
-    assert_eq!(asked.gid, "g");
+    let asked = world.a.seen().remove(0);
+    assert_eq!(asked.method, "CheckTransaction");
+    let request = pb::CheckTransactionRequest::decode(asked.payload.clone()).unwrap();
+    assert_eq!(request.gid, "g");
+    assert!(!asked.header("traceparent").is_empty());
 }
 
 #[tokio::test]
-async fn an_aborted_initiator_drops_it() {
+async fn aborted_cancels_it() {
     let world = World::start().await;
-    world
-        .a
-        .on_method("CheckTransaction", says(pb::CheckOutcome::Aborted));
-    half_message(&world).await;
+    world.a.on(|_| outcome(pb::CheckOutcome::Aborted));
+    message(&world).await;
     let ended = world.ended("g").await;
     assert_eq!(ended.state(), pb::TransactionState::Cancelled);
     assert_eq!(
@@ -77,46 +63,35 @@ async fn an_aborted_initiator_drops_it() {
 }
 
 #[tokio::test]
-async fn unknown_and_errors_are_asked_again_and_flagged() {
+async fn unknown_is_flagged_and_asked_again_never_decided() {
     let world = World::start().await;
+    let asked = AtomicUsize::new(0);
     world
         .a
-        .on_method("CheckTransaction", Behaviour::code(Code::Internal));
-    half_message(&world).await;
-    world.a.wait_for("CheckTransaction", 3).await;
-    let waiting = world
-        .wait_until("g", "attention", |found| found.attention.is_some())
-        .await;
-    assert_eq!(
-        waiting.state(),
-        pb::TransactionState::Trying,
-        "never decided by the coordinator"
-    );
-    assert!(waiting.attempts.is_empty(), "checks are no attempts");
-    let before = world.a.count("CheckTransaction");
-    world
-        .a
-        .on_method("CheckTransaction", says(pb::CheckOutcome::Unknown));
-    world.a.wait_for("CheckTransaction", before + 2).await;
-    world
-        .a
-        .on_method("CheckTransaction", says(pb::CheckOutcome::Committed));
-    assert_eq!(
-        world.ended("g").await.state(),
-        pb::TransactionState::Confirmed
-    );
+        .on(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => outcome(pb::CheckOutcome::Unspecified),
+            1 => outcome(pb::CheckOutcome::Unknown),
+            2 => Behaviour::code(Code::FailedPrecondition),
+            3 => Behaviour::Reply(Bytes::from_static(b"\xff\xff")),
+            _ => Behaviour::Hang,
+        });
+    message(&world).await;
+    world.a.wait_for("CheckTransaction", 5).await;
+    let flagged = world.get("g").await.unwrap();
+    assert_eq!(flagged.state(), pb::TransactionState::Trying);
+    assert!(flagged.attention.is_some());
+    world.a.on(|_| outcome(pb::CheckOutcome::Committed));
+    // The hanging question is answered with an empty reply, which is UNKNOWN, and the next one decides.
+    world.a.release();
+    let ended = world.ended("g").await;
+    assert_eq!(ended.state(), pb::TransactionState::Confirmed);
+    assert_eq!(ended.attention, None);
 }
 
 #[tokio::test]
-async fn it_needs_a_configured_participant_and_is_not_for_one_call() {
+async fn its_own_decision_comes_first() {
     let world = World::start().await;
-    let told = refusal(world.begin_with("g", asked("nobody")).await);
-    assert_eq!(
-        (told.code, told.reason.as_str()),
-        (Code::NotFound, "UNKNOWN_PARTICIPANT")
-    );
-    let mut request = execute("g", &["a"]);
-    request.options = Some(asked("a"));
-    let told = refusal(world.execute(request).await);
-    assert_eq!(told.reason, "INVALID_OPTIONS");
+    message(&world).await;
+    let confirmed = world.confirm("g").await.unwrap();
+    assert_eq!(confirmed.state(), pb::TransactionState::Confirmed);
 }

@@ -1,4 +1,4 @@
-//! `ListTransactions`, `ListParticipants` and `GetStatus`.
+//! Lists, status and participants.
 
 use tercet_proto::tercet::v1 as pb;
 use tonic::{Code, Status};
@@ -8,218 +8,204 @@ use crate::support::{Behaviour, World, execute, refusal};
 async fn list(
     world: &World,
     request: pb::ListTransactionsRequest,
-) -> Result<pb::ListTransactionsResponse, Status> {
-    let answer = world.admin.clone().list_transactions(request).await?;
-    Ok(answer.into_inner())
-}
-
-async fn gids(world: &World, request: pb::ListTransactionsRequest) -> Vec<String> {
-    let page = list(world, request).await.unwrap();
-    page.transactions
-        .into_iter()
-        .map(|found| found.gid)
-        .collect()
-}
-
-fn labelled(
-    gid: &str,
-    participant: &str,
-    labels: &[(&str, &str)],
-) -> pb::ExecuteTransactionRequest {
-    let labels = labels
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()));
-    pb::ExecuteTransactionRequest {
-        options: Some(pb::TransactionOptions {
-            labels: labels.collect(),
-            ..pb::TransactionOptions::default()
-        }),
-        ..execute(gid, &[participant])
-    }
-}
-
-/// Three ended ones and an open one that needs attention.
-async fn some() -> World {
-    let world = World::start().await;
-    let red = [("colour", "red"), ("size", "xl")];
-    world.execute(labelled("1", "a", &red)).await.unwrap();
-    world
-        .execute(labelled("2", "b", &[("colour", "red")]))
-        .await
-        .unwrap();
-    world
-        .b
-        .on_method("Try", Behaviour::code(Code::FailedPrecondition));
-    world
-        .execute(labelled("3", "b", &[("colour", "blue")]))
-        .await
-        .unwrap();
-    world
-        .a
-        .on_method("Confirm", Behaviour::code(Code::FailedPrecondition));
-    let mut stuck = labelled("4", "a", &[]);
-    stuck.wait_for = pb::WaitFor::Decision as i32;
-    world.execute(stuck).await.unwrap();
-    world
-        .wait_until("4", "attention", |found| found.attention.is_some())
-        .await;
-    // Attention is lazy; the list reads the log.
-    while !gids(
-        &world,
-        pb::ListTransactionsRequest {
-            needs_attention: true,
-            ..Default::default()
-        },
-    )
-    .await
-    .contains(&"4".to_owned())
-    {
-        tokio::task::yield_now().await;
-    }
-    world
-}
-
-#[tokio::test]
-async fn filters_narrow_the_list_which_is_newest_first() {
-    let world = some().await;
-    let all = pb::ListTransactionsRequest::default;
-    assert_eq!(gids(&world, all()).await, ["4", "3", "2", "1"]);
-    let states = vec![pb::TransactionState::Cancelled as i32];
-    assert_eq!(
-        gids(&world, pb::ListTransactionsRequest { states, ..all() }).await,
-        ["3"]
-    );
-    let labels = [("colour".to_owned(), "red".to_owned())].into();
-    assert_eq!(
-        gids(&world, pb::ListTransactionsRequest { labels, ..all() }).await,
-        ["2", "1"]
-    );
-    let labels = [
-        ("colour".into(), "red".into()),
-        ("size".into(), "xl".into()),
-    ]
-    .into();
-    assert_eq!(
-        gids(&world, pb::ListTransactionsRequest { labels, ..all() }).await,
-        ["1"],
-        "all labels must match"
-    );
-    let participant = "b".to_owned();
-    assert_eq!(
-        gids(
-            &world,
-            pb::ListTransactionsRequest {
-                participant,
-                ..all()
-            }
-        )
-        .await,
-        ["3", "2"]
-    );
-    let older_than = Some(prost_types::Duration {
-        seconds: 3_600,
-        nanos: 0,
-    });
-    assert!(
-        gids(
-            &world,
-            pb::ListTransactionsRequest {
-                older_than,
-                ..all()
-            }
-        )
-        .await
-        .is_empty()
-    );
-    let attention = pb::ListTransactionsRequest {
-        needs_attention: true,
-        ..all()
-    };
-    assert_eq!(gids(&world, attention).await, ["4"]);
-}
-
-#[tokio::test]
-async fn pages_follow_one_another_without_gap_or_repetition() {
-    let world = some().await;
-    let mut found = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = pb::ListTransactionsRequest {
-            page_size: 1,
-            page_token,
-            ..Default::default()
-        };
-        let page = list(&world, request).await.unwrap();
-        assert!(page.transactions.len() <= 1);
-        for transaction in page.transactions {
-            assert!(transaction.attempts.is_empty());
-            assert!(
-                transaction
-                    .branches
-                    .iter()
-                    .all(|branch| branch.try_response.is_empty())
-            );
-            found.push(transaction.gid);
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    assert_eq!(found, ["4", "3", "2", "1"]);
-}
-
-#[tokio::test]
-async fn bad_paging_is_an_invalid_request() {
-    let world = World::start().await;
-    let bad_token = pb::ListTransactionsRequest {
-        page_token: "not one".into(),
-        ..Default::default()
-    };
-    let bad_size = pb::ListTransactionsRequest {
-        page_size: -1,
-        ..Default::default()
-    };
-    for request in [bad_token, bad_size] {
-        let told = refusal(list(&world, request).await);
-        assert_eq!(
-            (told.code, told.reason.as_str()),
-            (Code::InvalidArgument, "INVALID_REQUEST")
-        );
-    }
-    let capped = pb::ListTransactionsRequest {
-        page_size: 100_000,
-        ..Default::default()
-    };
-    assert!(
-        list(&world, capped).await.is_ok(),
-        "a page size above 500 is capped"
-    );
-}
-
-#[tokio::test]
-async fn participants_and_status_show_what_is_open() {
-    let world = some().await;
+) -> Result<(Vec<pb::Transaction>, String), Status> {
     let answer = world
         .admin
         .clone()
-        .list_participants(pb::ListParticipantsRequest::default())
-        .await
-        .unwrap();
-    let names: Vec<String> = answer
-        .into_inner()
-        .participants
-        .into_iter()
-        .map(|found| found.name)
-        .collect();
-    assert_eq!(names, ["a", "b", "c"]);
-    let status = world
+        .list_transactions(request)
+        .await?
+        .into_inner();
+    Ok((answer.transactions, answer.next_page_token))
+}
+
+fn gids(transactions: &[pb::Transaction]) -> Vec<&str> {
+    transactions
+        .iter()
+        .map(|transaction| transaction.gid.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn pages_go_from_the_newest_to_the_oldest() {
+    let world = World::start().await;
+    for number in 0..5 {
+        world
+            .execute(execute(&format!("g{number}"), &["a"]))
+            .await
+            .unwrap();
+    }
+    let mut request = pb::ListTransactionsRequest {
+        page_size: 2,
+        ..pb::ListTransactionsRequest::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let (page, next) = list(&world, request.clone()).await.unwrap();
+        assert!(page.len() <= 2);
+        for transaction in &page {
+            assert!(transaction.attempts.is_empty());
+            assert!(transaction.branches[0].try_response.is_empty());
+        }
+        found.extend(gids(&page).into_iter().map(str::to_owned));
+        if next.is_empty() {
+            break;
+        }
+        request.page_token = next;
+    }
+    assert_eq!(found, ["g4", "g3", "g2", "g1", "g0"]);
+}
+
+#[tokio::test]
+async fn every_condition_must_hold() {
+    let world = World::start_with(|config| config.retry.max_attempts = 1).await;
+    let labelled = |gid: &str, participants: &[&str], label: &str| {
+        let mut request = execute(gid, participants);
+        request.options = Some(pb::TransactionOptions {
+            labels: [("order".to_owned(), label.to_owned())].into(),
+            ..pb::TransactionOptions::default()
+        });
+        request
+    };
+    world.execute(labelled("one", &["a"], "1")).await.unwrap();
+    world.b.on_method("Try", Behaviour::code(Code::NotFound));
+    world.execute(labelled("two", &["b"], "2")).await.unwrap();
+    world
+        .c
+        .on_method("Confirm", Behaviour::code(Code::Internal));
+    world.execute(labelled("three", &["c"], "3")).await.unwrap();
+
+    let by = |change: fn(&mut pb::ListTransactionsRequest)| {
+        let mut request = pb::ListTransactionsRequest::default();
+        change(&mut request);
+        list(&world, request)
+    };
+    let found = by(|request| request.states = vec![pb::TransactionState::Cancelled as i32]);
+    assert_eq!(gids(&found.await.unwrap().0), ["two"]);
+    let found = by(|request| request.participant = "a".to_owned());
+    assert_eq!(gids(&found.await.unwrap().0), ["one"]);
+    let found = by(|request| request.labels = [("order".to_owned(), "3".to_owned())].into());
+    assert_eq!(gids(&found.await.unwrap().0), ["three"]);
+    let found = by(|request| request.needs_attention = true);
+    assert_eq!(gids(&found.await.unwrap().0), ["three"]);
+    let found = by(|request| {
+        request.older_than = Some(prost_types::Duration {
+            seconds: 3_600,
+            nanos: 0,
+        });
+    });
+    assert!(found.await.unwrap().0.is_empty());
+    let found = by(|request| request.page_size = 10_000);
+    assert_eq!(found.await.unwrap().0.len(), 3);
+}
+
+type Change = fn(&mut pb::ListTransactionsRequest);
+
+#[tokio::test]
+async fn bad_conditions_are_named() {
+    let world = World::start().await;
+    let bad: [(&str, Change); 5] = [
+        ("page_size", |request| request.page_size = -1),
+        ("page_token", |request| {
+            request.page_token = "nonsense".to_owned();
+        }),
+        ("states", |request| request.states = vec![77]),
+        ("participant", |request| {
+            request.participant = "a b".to_owned();
+        }),
+        ("older_than", |request| {
+            request.older_than = Some(prost_types::Duration {
+                seconds: -1,
+                nanos: 0,
+            });
+        }),
+    ];
+    for (field, change) in bad {
+        let mut request = pb::ListTransactionsRequest::default();
+        change(&mut request);
+        let told = refusal(list(&world, request).await);
+        assert_eq!(told.code, Code::InvalidArgument);
+        assert_eq!(
+            (told.reason.as_str(), told.field.as_str()),
+            ("INVALID_REQUEST", field)
+        );
+    }
+    let request = pb::ListAuditRecordsRequest {
+        page_size: -1,
+        ..pb::ListAuditRecordsRequest::default()
+    };
+    let told = refusal(world.admin.clone().list_audit_records(request).await);
+    assert_eq!(told.reason, "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn status_counts_what_is_open() {
+    let world = World::start().await;
+    world.begin("trying").await;
+    world.a.on_method("Confirm", Behaviour::Hang);
+    let mut request = execute("confirming", &["a"]);
+    request.wait_for = pb::WaitFor::Decision as i32;
+    world.execute(request).await.unwrap();
+    let answer = world
         .admin
         .clone()
-        .get_status(pb::GetStatusRequest::default())
+        .get_status(pb::GetStatusRequest {})
         .await
         .unwrap();
-    let open = status.into_inner().open;
-    let is_confirming = |count: &&pb::StateCount| count.state() == pb::TransactionState::Confirming;
-    assert_eq!(open.iter().find(is_confirming).unwrap().count, 1);
+    let status = answer.into_inner();
+    let open: Vec<_> = status
+        .open
+        .iter()
+        .map(|open| (open.state(), open.count))
+        .collect();
+    assert_eq!(
+        open,
+        [
+            (pb::TransactionState::Trying, 1),
+            (pb::TransactionState::Confirming, 1),
+            (pb::TransactionState::Cancelling, 0),
+        ]
+    );
+    let waiting: Vec<_> = status
+        .waiting
+        .iter()
+        .map(|waiting| waiting.waiting)
+        .collect();
+    assert_eq!(waiting, [1, 0, 0]);
+    let oldest = status.oldest_unresolved_begun_at;
+    assert_eq!(oldest, world.get("trying").await.unwrap().begun_at);
+    assert!(!status.draining);
+    assert_eq!(
+        status.advertised_address,
+        world.running().addresses().grpc_url()
+    );
+    world.a.release();
+}
+
+#[tokio::test]
+async fn participants_are_shown_as_they_are() {
+    let world = World::start().await;
+    world.b.on_method("Try", Behaviour::code(Code::Internal));
+    world.execute(execute("g", &["b"])).await.unwrap();
+    let request = pb::ListParticipantsRequest {};
+    let answer = world
+        .admin
+        .clone()
+        .list_participants(request)
+        .await
+        .unwrap();
+    let participants = answer.into_inner().participants;
+    let names: Vec<_> = participants
+        .iter()
+        .map(|participant| participant.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(participants[0].last_error, None);
+    assert_eq!(participants[1].last_error.as_ref().unwrap().code, 13);
+    assert_eq!(participants[1].breaker(), pb::BreakerState::Closed);
+    let message = participants[0]
+        .actions
+        .iter()
+        .find(|action| action.name == "message")
+        .unwrap();
+    assert_eq!(message.verbs, [pb::Phase::Confirm as i32]);
 }
