@@ -1,3 +1,5 @@
+//! JSON payloads against descriptors: what is encoded, what is refused, and where.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use prost::Message as _;
