@@ -359,3 +359,91 @@ async fn too_much_waiting_for_one_participant_holds_up_only_what_names_it() {
     world.ended("first").await;
     world.execute(execute("g", &["a", "b"])).await.unwrap();
 }
+
+fn with_options(gid: &str, options: pb::TransactionOptions) -> pb::ExecuteTransactionRequest {
+    pb::ExecuteTransactionRequest {
+        options: Some(options),
+        ..execute(gid, &["a"])
+    }
+}
+
+fn with_headers(gid: &str, headers: &[(&str, &str)]) -> pb::ExecuteTransactionRequest {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()));
+    with_options(
+        gid,
+        pb::TransactionOptions {
+            headers: headers.collect(),
+            ..pb::TransactionOptions::default()
+        },
+    )
+}
+
+fn with_labels(gid: &str, count: usize) -> pb::ExecuteTransactionRequest {
+    let labels = (0..count).map(|number| (format!("k{number}"), "v".to_owned()));
+    with_options(
+        gid,
+        pb::TransactionOptions {
+            labels: labels.collect(),
+            ..pb::TransactionOptions::default()
+        },
+    )
+}
+
+fn with_payload(gid: &str, bytes: usize) -> pb::ExecuteTransactionRequest {
+    let mut request = execute(gid, &["a"]);
+    request.branches[0].payload =
+        Some(pb::branch::Payload::Message(Bytes::from(vec![b'x'; bytes])));
+    request
+}
+
+#[tokio::test]
+async fn what_is_just_within_bounds_is_taken_and_headers_are_sent_on() {
+    let world = World::start().await;
+    let value = "v".repeat(1_024);
+    let cases = [
+        with_labels("labels", 32),
+        with_headers("headers", &[("x-tenant", "blue sky"), ("x-long", &value)]),
+        with_options("short", options(Duration::from_millis(100))),
+        with_options("long", options(Duration::from_hours(24))),
+        with_payload("payload", 1024 * 1024),
+    ];
+    for request in cases {
+        let gid = request.gid.clone();
+        let taken = world.execute(request).await;
+        assert!(taken.is_ok(), "{gid}: {taken:?}");
+    }
+    let with_header = world
+        .a
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.gid() == "headers");
+    let values: Vec<String> = with_header.map(|seen| seen.header("x-tenant")).collect();
+    assert_eq!(values, ["blue sky", "blue sky"], "try and confirm");
+}
+
+#[tokio::test]
+async fn a_reason_that_is_too_long_is_cut_not_refused() {
+    let world = World::start().await;
+    world.begin("g").await;
+    let request = pb::CancelTransactionRequest {
+        gid: "g".to_owned(),
+        reason: "ü".repeat(5_000),
+        ..pb::CancelTransactionRequest::default()
+    };
+    let answer = world
+        .client
+        .clone()
+        .cancel_transaction(request)
+        .await
+        .unwrap();
+    let note = answer
+        .into_inner()
+        .transaction
+        .unwrap()
+        .cancel_cause
+        .unwrap()
+        .note;
+    assert!(!note.is_empty() && note.len() < 5_000 && note.chars().all(|letter| letter == 'ü'));
+}

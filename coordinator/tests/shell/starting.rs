@@ -12,7 +12,7 @@ use tercet_proto::tercet::v1::transaction_service_client::TransactionServiceClie
 use tercet_service::{Drain, ListenAddress};
 use tonic::Code;
 
-use crate::support::{refusal, soon};
+use crate::support::{World, refusal, soon};
 
 fn config(folder: &std::path::Path) -> Config {
     let mut config = Config {
@@ -201,4 +201,24 @@ async fn a_log_whose_outcome_is_unknown_ends_the_coordinator() {
     let error = soon("the end", running.wait()).await.unwrap_err();
     assert!(error.to_string().contains("unknown"), "{error}");
     asking.abort();
+}
+
+#[tokio::test]
+async fn it_announces_what_it_has_really_bound_and_names_itself_so() {
+    let world = World::start().await;
+    let running = world.running();
+    let addresses = running.addresses();
+    assert_eq!(
+        running.ready_line(),
+        format!("ready grpc={} http={}", addresses.grpc, addresses.http)
+    );
+    let begun = world.begin("g").await;
+    assert_eq!(begun.coordinator, addresses.grpc_url());
+    let status = world
+        .admin
+        .clone()
+        .get_status(pb::GetStatusRequest::default())
+        .await
+        .unwrap();
+    assert!(format!("{:?}", status.into_inner()).contains(&addresses.grpc_url()));
 }

@@ -98,3 +98,29 @@ async fn a_drain_ends_it() {
         (Code::Unavailable, "DRAINING")
     );
 }
+
+#[tokio::test]
+async fn each_finished_attempt_and_attention_are_changes() {
+    let world = World::start().await;
+    world
+        .a
+        .on(|seen| match (seen.method.as_str(), seen.attempt()) {
+            ("Confirm", 1) => Behaviour::code(Code::FailedPrecondition),
+            ("Confirm", 2) => Behaviour::Hang,
+            _ => Behaviour::ok(),
+        });
+    let mut request = execute("g", &["a"]);
+    request.wait_for = pb::WaitFor::Decision as i32;
+    world.execute(request).await.unwrap();
+    let seen = world
+        .wait_until("g", "the refused confirm", |found| {
+            found.attempts.len() == 2
+        })
+        .await;
+    assert!(seen.attention.is_some());
+    world.a.release();
+    assert!(
+        world.ended("g").await.attention.is_none(),
+        "cleared when the branch ends"
+    );
+}
