@@ -90,11 +90,20 @@ impl Api {
         else {
             return work.await;
         };
+        tokio::pin!(work);
         tokio::select! {
-            answer = work => answer,
-            () = tokio::time::sleep_until(near) => {
-                self.transactions.ask(gid, Ask::now(ask.make.clone())).await
-            }
+            biased;
+            answer = &mut work => return answer,
+            () = tokio::time::sleep_until(near) => {}
+        }
+        let now = Ask {
+            content: ask.content,
+            ..Ask::now(ask.make.clone())
+        };
+        match self.transactions.join(gid, now).await? {
+            Some(answer) => Ok(answer),
+            // Nothing has begun yet, so there is no state of then: the deadline itself is the answer.
+            None => work.await,
         }
     }
 

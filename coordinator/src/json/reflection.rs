@@ -201,3 +201,69 @@ impl Files {
         Ok(new)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::service::Routes;
+    use tonic::transport::{Endpoint, Server};
+    use tonic_reflection::server::Builder;
+
+    use super::*;
+
+    const SERVICE: &str = "shop.stock.v1.ReserveStockService";
+
+    /// A channel to a server with those routes.
+    async fn serve(routes: Routes) -> Channel {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let incoming = TcpListenerStream::new(listener);
+        tokio::spawn(
+            Server::builder()
+                .add_routes(routes)
+                .serve_with_incoming(incoming),
+        );
+        Endpoint::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect_lazy()
+    }
+
+    fn reflection() -> Builder<'static> {
+        Builder::configure().register_encoded_file_descriptor_set(tercet_proto::FILE_DESCRIPTOR_SET)
+    }
+
+    #[tokio::test]
+    async fn the_old_version_does_where_the_new_one_is_not_offered() {
+        for routes in [
+            Routes::new(reflection().build_v1().unwrap()),
+            Routes::new(reflection().build_v1alpha().unwrap()),
+        ] {
+            let found = request_message(serve(routes).await, SERVICE, "Try")
+                .await
+                .unwrap();
+            assert_eq!(found.full_name(), "shop.stock.v1.ReserveStockRequest");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_said() {
+        let channel = serve(Routes::new(reflection().build_v1().unwrap())).await;
+        let unknown = request_message(channel.clone(), "no.such.Service", "Try").await;
+        assert!(unknown.unwrap_err().to_string().contains("no.such.Service"));
+        let method = request_message(channel, SERVICE, "Undo").await.unwrap_err();
+        assert!(
+            matches!(method, ReflectionError::NoMethod { .. }),
+            "{method}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_without_reflection_is_said_to_be_one() {
+        let error = request_message(serve(Routes::default()).await, SERVICE, "Try").await;
+        assert!(
+            matches!(error, Err(ReflectionError::Call(status)) if status.code() == Code::Unimplemented)
+        );
+    }
+}

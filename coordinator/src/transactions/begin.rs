@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tercet_core::{Begun, Gid, Run};
 use tercet_log::Stored;
 
-use super::task::{BEGIN, Origin, Registration, Task};
+use super::registration::Registration;
+use super::task::{BEGIN, Origin, Task};
 use super::{Ask, Handle, Transactions, UndecidedSlot};
 use crate::errors::ApiError;
 use crate::view::Shown;

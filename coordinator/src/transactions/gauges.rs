@@ -108,16 +108,15 @@ impl Gauge {
     }
 
     fn set_busy(&mut self, is_busy: bool) {
-        match (self.is_busy, is_busy) {
-            (false, true) => {
-                self.gauges.busy.fetch_add(1, Ordering::AcqRel);
-            }
-            (true, false) if self.gauges.busy.fetch_sub(1, Ordering::AcqRel) == 1 => {
-                self.gauges.idle.notify_waiters();
-            }
-            _ => {}
+        if is_busy == self.is_busy {
+            return;
         }
         self.is_busy = is_busy;
+        if is_busy {
+            self.gauges.busy.fetch_add(1, Ordering::AcqRel);
+        } else if self.gauges.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.gauges.idle.notify_waiters();
+        }
     }
 }
 

@@ -6,27 +6,29 @@
 //!
 //! Must never: decide anything; change the state but through the run; go on once the stage says that it is over.
 
+mod effects;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, Fuse, FutureExt as _};
+use futures::future::{BoxFuture, Fuse};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    Append, AppendVerdict, CallReport, CommandId, Effect, Gid, InitiatorReport, Input, Rejection,
-    Run, TransactionState, Urgency,
+    AppendVerdict, CallReport, CommandId, InitiatorReport, Input, Rejection, Run, TransactionState,
 };
-use tercet_log::{AuditRecord, Entry, Verdict};
+use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Sleep;
 
 use super::gauges::Gauge;
 use super::message::{Message, Order};
+use super::registration::Registration;
 use super::waiters::{Question, Waiters};
-use super::{Handle, Shared, Stage, UndecidedSlot, Watched};
+use super::{Stage, UndecidedSlot, Watched};
 use crate::clock;
 use crate::errors::ApiError;
-use crate::participants::{CallOrder, Waiting};
+use crate::participants::Waiting;
 use crate::view::{Detail, Shown};
 
 /// The command that the begin itself is.
@@ -34,35 +36,6 @@ pub(super) const BEGIN: CommandId = CommandId(0);
 
 /// Commands that one transaction has under way; further ones wait in the inbox.
 const COMMANDS_MAX: usize = 256;
-
-/// The place of a task in the registry. It goes with the task, also if that panics.
-#[derive(Debug)]
-pub(super) struct Registration {
-    shared: Arc<Shared>,
-    gid: Gid,
-    handle: Handle,
-}
-
-impl Registration {
-    /// For a handle that has just been put in.
-    pub(super) fn new(shared: Arc<Shared>, gid: Gid, handle: Handle) -> Self {
-        Self {
-            shared,
-            gid,
-            handle,
-        }
-    }
-
-    fn remove(&self) {
-        self.shared.registry.remove(&self.gid, &self.handle);
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
 
 /// Where a task's transaction comes from.
 pub(super) enum Origin {
@@ -291,78 +264,6 @@ impl Task {
         self.next_command += 1;
         self.commands.insert(id, Pending { audit, question });
         self.run.handle(Input::Command(id, command), clock::now());
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Append(append) => self.start_append(&append),
-            Effect::Call(call) => self.start_call(call),
-            Effect::AskInitiator => self.start_check(),
-            Effect::Answer { command, result } => self.answer(command, result),
-        }
-    }
-
-    fn start_append(&mut self, append: &Append) {
-        let Some(next) = self.run.appending() else {
-            return;
-        };
-        let audit = append
-            .commands
-            .iter()
-            .filter_map(|id| self.commands.get(id)?.audit.clone())
-            .collect();
-        let entry = Entry::from_append(append, next).with_audit(audit);
-        // Somebody waits for the end: it doesn't wait for company.
-        let urgency = match append.urgency {
-            Urgency::Lazy if self.waiters.want_completion() => Urgency::Forced,
-            urgency => urgency,
-        };
-        let appended = self.registration.shared.log.append(entry, urgency);
-        self.append = appended.boxed().fuse();
-    }
-
-    fn start_call(&mut self, call: tercet_core::Call) {
-        let transaction = self.run.transaction();
-        let Some(branch) = transaction.branches.get(call.branch) else {
-            return;
-        };
-        let order = CallOrder {
-            gid: transaction.gid.clone(),
-            call,
-            definition: Arc::clone(&branch.definition),
-            options: Arc::clone(&transaction.options),
-            trace_parent: Arc::clone(&transaction.trace_parent),
-            try_deadline: transaction.try_deadline,
-        };
-        let participants = Arc::clone(&self.registration.shared.participants);
-        self.calls
-            .push(async move { participants.call(order).await }.boxed());
-    }
-
-    fn start_check(&mut self) {
-        let transaction = self.run.transaction();
-        let Some(initiator) = transaction.options.initiator.clone() else {
-            return;
-        };
-        let gid = transaction.gid.clone();
-        let trace_parent = Arc::clone(&transaction.trace_parent);
-        let participants = Arc::clone(&self.registration.shared.participants);
-        let check = async move {
-            participants
-                .ask_initiator(gid, &initiator, &trace_parent)
-                .await
-        };
-        self.check = check.boxed().fuse();
-    }
-
-    fn answer(&mut self, command: CommandId, result: Result<(), Rejection>) {
-        let Some(pending) = self.commands.remove(&command) else {
-            return;
-        };
-        match result {
-            Ok(()) => self.waiters.push(pending.question),
-            Err(rejection) => pending.question.refuse(rejection.clone().into()),
-        }
     }
 
     /// What the transaction counts as, for limits and gauges.

@@ -10,6 +10,7 @@
 mod support;
 
 mod breaker;
+mod calls;
 mod drain;
 mod duplicates;
 mod execute;
@@ -19,6 +20,7 @@ mod limits;
 mod lists;
 mod operators;
 mod recovery;
+mod retention;
 mod starting;
 mod steps;
 mod waits;

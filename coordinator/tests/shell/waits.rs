@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tercet_proto::tercet::v1 as pb;
+use tercet_service::Endpoint;
 use tonic::Code;
 
-use crate::support::{Behaviour, World, branch, execute, with_timeout};
+use crate::support::{Behaviour, World, branch, execute, json_branch, with_timeout};
 
 #[tokio::test]
 async fn the_decision_is_answered_while_confirms_go_on() {
@@ -105,4 +106,25 @@ async fn a_parked_branch_that_holds_back_the_rest_counts_as_parked() {
     assert_eq!(parked.state(), pb::TransactionState::Cancelling);
     assert!(parked.attention.unwrap().parked);
     assert_eq!(world.a.count("Cancel"), 0);
+}
+
+#[tokio::test]
+async fn what_has_not_begun_by_then_is_not_said_to_be_unknown() {
+    // It takes connections and says nothing: reading its schema lasts longer than the caller waits.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let world = World::start_with(|config| {
+        for participant in config.participants.values_mut() {
+            participant.endpoints = vec![Endpoint::http("127.0.0.1", port)];
+        }
+    })
+    .await;
+    let mut request = execute("g", &[]);
+    request.branches = vec![json_branch("x", "a", &serde_json::json!({"sku": "s"}))];
+    let answer = world.execute(with_timeout(request, Duration::from_millis(300)));
+    let code = answer.await.unwrap_err().code();
+    assert!(
+        matches!(code, Code::DeadlineExceeded | Code::Cancelled),
+        "{code:?}"
+    );
 }

@@ -1,0 +1,85 @@
+//! What the run asks for, carried out: appends, calls, questions to the initiator, answers.
+
+use std::sync::Arc;
+
+use futures::future::FutureExt as _;
+use tercet_core::{Append, Call, CommandId, Effect, Rejection, Urgency};
+use tercet_log::Entry;
+
+use super::Task;
+use crate::participants::CallOrder;
+
+impl Task {
+    /// Carries out one effect, as far as that needs no waiting.
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Append(append) => self.start_append(&append),
+            Effect::Call(call) => self.start_call(call),
+            Effect::AskInitiator => self.start_check(),
+            Effect::Answer { command, result } => self.answer(command, result),
+        }
+    }
+
+    fn start_append(&mut self, append: &Append) {
+        let Some(next) = self.run.appending() else {
+            return;
+        };
+        let audit = append
+            .commands
+            .iter()
+            .filter_map(|id| self.commands.get(id)?.audit.clone())
+            .collect();
+        let entry = Entry::from_append(append, next).with_audit(audit);
+        // Somebody waits for the end: it doesn't wait for company.
+        let urgency = match append.urgency {
+            Urgency::Lazy if self.waiters.want_completion() => Urgency::Forced,
+            urgency => urgency,
+        };
+        let appended = self.registration.shared.log.append(entry, urgency);
+        self.append = appended.boxed().fuse();
+    }
+
+    fn start_call(&mut self, call: Call) {
+        let transaction = self.run.transaction();
+        let Some(branch) = transaction.branches.get(call.branch) else {
+            return;
+        };
+        let order = CallOrder {
+            gid: transaction.gid.clone(),
+            call,
+            definition: Arc::clone(&branch.definition),
+            options: Arc::clone(&transaction.options),
+            trace_parent: Arc::clone(&transaction.trace_parent),
+            try_deadline: transaction.try_deadline,
+        };
+        let participants = Arc::clone(&self.registration.shared.participants);
+        self.calls
+            .push(async move { participants.call(order).await }.boxed());
+    }
+
+    fn start_check(&mut self) {
+        let transaction = self.run.transaction();
+        let Some(initiator) = transaction.options.initiator.clone() else {
+            return;
+        };
+        let gid = transaction.gid.clone();
+        let trace_parent = Arc::clone(&transaction.trace_parent);
+        let participants = Arc::clone(&self.registration.shared.participants);
+        let check = async move {
+            participants
+                .ask_initiator(gid, &initiator, &trace_parent)
+                .await
+        };
+        self.check = check.boxed().fuse();
+    }
+
+    fn answer(&mut self, command: CommandId, result: Result<(), Rejection>) {
+        let Some(pending) = self.commands.remove(&command) else {
+            return;
+        };
+        match result {
+            Ok(()) => self.waiters.push(pending.question),
+            Err(rejection) => pending.question.refuse(rejection.clone().into()),
+        }
+    }
+}
