@@ -1,15 +1,17 @@
 //! Every interleaving of small worlds: two branches, one or two coordinators, driven by the production core.
 //!
 //! The seeds of the simulator draw from large worlds; here small ones are walked through whole, by stateright. `model`
-//! says what can happen, and what must hold. Each test prints how many states it explored:
+//! says what can happen, and what must hold; `world` how. Each test prints how many states it explored:
 //! `cargo test --release -p tercet-simulator --test exhaustive -- --nocapture`.
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
 mod model;
+mod world;
 
-use model::{Budget, Scenario, Small, World};
+use model::{Budget, Scenario, Small};
 use stateright::{Checker, Model};
 use tercet_core::{TryOrder, Verbs};
+use world::World;
 
 /// Walks through a world whole; every property holds, and both ends are reached.
 fn explore(name: &str, world: Small) {
