@@ -6,7 +6,7 @@ use crate::{BranchId, Decision};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// `ALREADY_DECIDED`: the opposite decision stands, or a branch or renewal comes too late.
-    #[error("the transaction is already decided: {0:?}")]
+    #[error("the transaction is already decided: {0}")]
     AlreadyDecided(Decision),
     /// `ALREADY_DECIDED`: the command is for step-by-step transactions; this one was begun by `ExecuteTransaction`.
     #[error("the transaction was begun by ExecuteTransaction, which decides by itself")]

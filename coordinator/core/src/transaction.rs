@@ -74,6 +74,15 @@ impl Decision {
     }
 }
 
+impl core::fmt::Display for Decision {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Confirm => "confirm",
+            Self::Cancel => "cancel",
+        })
+    }
+}
+
 /// How the transaction was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

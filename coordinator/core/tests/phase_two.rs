@@ -166,8 +166,15 @@ fn park_and_force_before_the_decision_are_refused() {
     );
     assert_eq!(
         bench.ask(Command::Force(id("9"))),
-        Err(Rejection::UnknownBranch(id("9")))
+        Err(Rejection::NotDecided)
     );
+}
+
+#[test]
+fn force_of_an_unknown_branch_says_so() {
+    let mut bench = confirming(1);
+    let unknown = Err(Rejection::UnknownBranch(id("9")));
+    assert_eq!(bench.ask(Command::Force(id("9"))), unknown);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tercet_service::ConfigDuration;
 
-/// The limits. Those of the contract that have no name here are fixed, see [`crate::validate`].
+/// The limits. Those of the contract that have no name here are fixed, see the module `validate`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

@@ -162,10 +162,10 @@ impl GlobalTransaction {
     }
 
     pub(super) fn force(&self, id: &BranchId, now: Timestamp) -> Result<Vec<Record>, Rejection> {
+        self.only_decided()?;
         let Some((index, branch)) = self.branch(id) else {
             return Err(Rejection::UnknownBranch(id.clone()));
         };
-        self.only_decided()?;
         if branch.state.is_ended() {
             return Ok(Vec::new());
         }
