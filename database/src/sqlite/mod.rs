@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 pub(crate) use class::class;
 pub use schema::Schema;
 
-use crate::{Connections, ErrorClass, OpenError, classify};
+use crate::{Connections, ErrorClass, OpenError, SchemaState, classify};
 
 /// The database that `queries.rs` files mounted below an `sqlite` module work with.
 pub type Db = sqlx::Sqlite;
@@ -107,6 +107,35 @@ pub async fn connect(options: &Options) -> Result<Database, OpenError> {
             Err(open_error(path, source))
         }
     }
+}
+
+/// Opens the file `path` for somebody who works with `schema`: makes the tables of an empty one, and refuses one whose
+/// tables this version doesn't work with.
+///
+/// # Errors
+///
+/// [`OpenError`] in one line for people.
+pub async fn open(schema: &Schema, path: &Path) -> Result<Database, OpenError> {
+    let database = connect(&Options::new(path)).await?;
+    match schema.ensure(&database).await {
+        Ok(()) => Ok(database),
+        Err(error) => {
+            database.close().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Creates or upgrades the tables of `schema` in the file `path`; safe to run twice, and from two processes at once.
+///
+/// # Errors
+///
+/// [`OpenError`] in one line for people.
+pub async fn migrate(schema: &Schema, path: &Path) -> Result<SchemaState, OpenError> {
+    let database = connect(&Options::new(path)).await?;
+    let migrated = schema.migrate(&database).await;
+    database.close().await;
+    Ok(migrated?)
 }
 
 /// A file that was opened but can't be written shows itself only at the first write.

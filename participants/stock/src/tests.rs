@@ -240,7 +240,7 @@ async fn a_notice_is_written_once() {
     assert_eq!(reason(&status), "INVALID_NOTICE");
 
     let path = shop.folder.path().join("stock.db");
-    let database = super::open(&path).await.unwrap();
+    let database = super::sqlite::open(&super::schema(), &path).await.unwrap();
     let mut connection = database.reader().acquire().await.unwrap();
     let notices = queries::notices(&mut connection).await.unwrap();
     assert_eq!(notices, [("order-1".to_owned(), "paid".to_owned())]);

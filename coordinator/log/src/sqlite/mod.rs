@@ -12,11 +12,11 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tercet_core::{Gid, Timestamp};
-use tercet_database::sqlite::{Database, Options, connect};
+use tercet_database::sqlite::{self, Database, Options, connect};
 use tercet_database::{ErrorClass, Holder, HolderLock, OpenError, Schema, SchemaState, classify};
 use tokio::sync::Mutex;
 
@@ -41,11 +41,8 @@ pub fn schema() -> Schema {
 /// # Errors
 ///
 /// [`OpenError`] in one line for people.
-pub async fn migrate(path: impl Into<PathBuf>) -> Result<SchemaState, OpenError> {
-    let database = connect(&Options::new(path)).await?;
-    let migrated = schema().migrate(&database).await;
-    database.close().await;
-    Ok(migrated?)
+pub async fn migrate(path: &Path) -> Result<SchemaState, OpenError> {
+    sqlite::migrate(&schema(), path).await
 }
 
 /// A session on an SQLite file.

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use tercet_database::sqlite::{Database, Db, Options, connect};
-use tercet_database::{OpenError, Schema, SchemaState};
+use tercet_database::sqlite::{self, Database, Db};
+use tercet_database::{Schema, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -30,35 +30,21 @@ fn schema() -> Schema {
     tercet_participant::schema("points", &sqlx::migrate!("../../migrations/points/sqlite"))
 }
 
-async fn open(path: &Path) -> Result<Database, OpenError> {
-    let database = connect(&Options::new(path)).await?;
-    match schema().ensure(&database).await {
-        Ok(()) => Ok(database),
-        Err(error) => {
-            database.close().await;
-            Err(error.into())
-        }
-    }
-}
-
 pub(super) async fn serve(
     config: &ParticipantConfig,
     drain: Drain,
     layer: CallLayer,
 ) -> Result<RunningParticipant, StartError> {
-    let database = open(config.database.url.sqlite_path()).await?;
+    let database = sqlite::open(&schema(), config.database.url.sqlite_path()).await?;
     start::start(database, config, drain, layer).await
 }
 
 pub(super) async fn migrate(path: &Path) -> Result<SchemaState, StartError> {
-    let database = connect(&Options::new(path)).await?;
-    let migrated = schema().migrate(&database).await;
-    database.close().await;
-    Ok(migrated.map_err(OpenError::from)?)
+    Ok(sqlite::migrate(&schema(), path).await?)
 }
 
 pub(super) async fn seed(path: &Path, user_id: &str, points: u32) -> Result<bool, StartError> {
-    let database = open(path).await?;
+    let database = sqlite::open(&schema(), path).await?;
     let added = start::seed(&database, user_id, points).await;
     database.close().await;
     added.map_err(StartError::Database)
