@@ -54,10 +54,7 @@ async fn coordinator(merged: &Merged) -> Result<SchemaState, Failure> {
     let config: CoordinatorConfig = merged.extract()?;
     let url = DatabaseUrl::parse(&config.log.url)
         .map_err(|error| Failure::usage(format!("log.url: {error}")))?;
-    let before = match url {
-        DatabaseUrl::Sqlite(path) => tercet_log::sqlite::migrate(path).await,
-    };
-    before.map_err(Failure::usage)
+    tercet_log::migrate(&url).await.map_err(Failure::usage)
 }
 
 fn told(before: SchemaState) -> &'static str {
