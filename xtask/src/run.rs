@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{command::Program, protos, stage::Stage, summary::Summary};
+use crate::{command::Program, deny, protos, stage::Stage, summary::Summary};
 
 /// How a stage ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) fn run(stage: Stage, ci: bool) -> Result<Outcome> {
                 .args("doc --no-deps --workspace")
                 .env("RUSTDOCFLAGS", "-D warnings"),
         ),
-        Stage::Deny => deny(),
+        Stage::Deny => deny::run(ci),
     }
 }
 
@@ -63,16 +63,4 @@ fn test() -> Result<Outcome> {
     } else {
         Outcome::Passed(Some(summary.line()))
     })
-}
-
-/// Building cargo-deny takes longer than all other stages together, so it isn't fetched: the tests in
-/// `tests/walls/` hold the rules that matter most without it, everywhere.
-fn deny() -> Result<Outcome> {
-    if Program::cargo().args("deny --version").answer().is_none() {
-        return Ok(Outcome::Skipped(
-            "cargo-deny is not installed; tests/walls/ holds versions, bans and licences"
-                .to_owned(),
-        ));
-    }
-    plain(Program::cargo().args("deny check bans licenses sources"))
 }

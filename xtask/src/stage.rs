@@ -15,7 +15,7 @@ pub(crate) enum Stage {
     Test,
     /// The documentation, without warnings.
     Doc,
-    /// Licences, bans and sources of the dependencies, where cargo-deny is installed.
+    /// Licences, bans and sources of the dependencies.
     Deny,
 }
 
