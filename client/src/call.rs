@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, transport::Channel};
 use crate::{
     CallContext, Error, RetryPolicy,
     channels::{Channels, Used},
-    retry::{self, Next, Repeat},
+    retry::{self, Jitter, Next, Repeat},
 };
 
 /// What a call needs: connections, policy and the caller's context. Cheap to clone.
@@ -17,6 +17,7 @@ pub(crate) struct Caller {
     pub(crate) channels: Arc<Channels>,
     pub(crate) policy: Arc<RetryPolicy>,
     pub(crate) context: CallContext,
+    pub(crate) jitter: Jitter,
 }
 
 impl Caller {
@@ -85,7 +86,10 @@ impl<'a> Rounds<'a> {
         deadline: Instant,
     ) -> Result<(), Error> {
         let Caller {
-            channels, policy, ..
+            channels,
+            policy,
+            jitter,
+            ..
         } = self.caller;
         self.attempts += 1;
         let after = match retry::next(&status, self.repeat) {
@@ -109,7 +113,7 @@ impl<'a> Rounds<'a> {
         let pause = match after {
             Some(asked) => asked.min(policy.backoff_max),
             None if !self.attempts.is_multiple_of(count) => return Ok(()),
-            None => policy.pause(self.attempts / count, rand::random()),
+            None => policy.pause(self.attempts / count, jitter.next()),
         };
         tracing::debug!(attempt = self.attempts, ?pause, %status, "repeating");
         let resume = Instant::now() + pause;

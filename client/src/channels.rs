@@ -32,8 +32,10 @@ pub(crate) struct Channels {
 pub(crate) struct Used(usize);
 
 impl Channels {
+    /// `connect` makes the channel of an endpoint, without connecting yet.
     pub(crate) fn lazy<E: AsRef<str>>(
         endpoints: impl IntoIterator<Item = E>,
+        connect: impl Fn(&Endpoint) -> Channel,
     ) -> Result<Self, Error> {
         let endpoints = endpoints
             .into_iter()
@@ -46,7 +48,7 @@ impl Channels {
             endpoints: endpoints
                 .into_iter()
                 .map(|endpoint| {
-                    let channel = endpoint.connect_lazy();
+                    let channel = connect(&endpoint);
                     (endpoint, channel)
                 })
                 .collect(),
@@ -156,14 +158,14 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(matches!(
-            Channels::lazy(Vec::<String>::new()),
+            Channels::lazy(Vec::<String>::new(), Endpoint::connect_lazy),
             Err(Error::NoEndpoint)
         ));
     }
 
     #[tokio::test]
     async fn a_failed_endpoint_is_left_once() -> Result<(), Error> {
-        let channels = Channels::lazy(["a:1", "b:1", "c:1"])?;
+        let channels = Channels::lazy(["a:1", "b:1", "c:1"], Endpoint::connect_lazy)?;
         let (first, _) = channels.current();
         channels.leave(first);
         // A second call that failed on the same endpoint doesn't skip the next one.

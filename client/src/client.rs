@@ -5,10 +5,14 @@ use std::sync::Arc;
 use tercet_proto::tercet::v1::{
     self as proto, Verdict, transaction_service_client::TransactionServiceClient,
 };
+use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     Admin, Begin, CallContext, Error, Execute, OpenTransaction, Outcome, RetryPolicy, Watch,
-    call::Caller, channels::Channels, outcome, retry::Repeat,
+    call::Caller,
+    channels::Channels,
+    outcome,
+    retry::{Jitter, Repeat},
 };
 
 /// A coordinator, or several on one database. Cheap to clone; clones share connections.
@@ -30,11 +34,22 @@ impl Client {
 
     /// The same without connecting yet: the first call does. Must be called inside a Tokio runtime.
     pub fn lazy<E: AsRef<str>>(endpoints: impl IntoIterator<Item = E>) -> Result<Self, Error> {
+        Self::lazy_with(endpoints, Endpoint::connect_lazy)
+    }
+
+    /// The same with channels made in another way than over TCP, for example by
+    /// [`Endpoint::connect_with_connector_lazy`]. The endpoint carries time-outs and keep-alive, so the channel
+    /// has to be made of it.
+    pub fn lazy_with<E: AsRef<str>>(
+        endpoints: impl IntoIterator<Item = E>,
+        connect: impl Fn(&Endpoint) -> Channel,
+    ) -> Result<Self, Error> {
         Ok(Self {
             caller: Caller {
-                channels: Arc::new(Channels::lazy(endpoints)?),
+                channels: Arc::new(Channels::lazy(endpoints, connect)?),
                 policy: Arc::new(RetryPolicy::default()),
                 context: CallContext::new(),
+                jitter: Jitter::random(),
             },
         })
     }
@@ -43,6 +58,13 @@ impl Client {
     #[must_use]
     pub fn with_policy(mut self, policy: RetryPolicy) -> Self {
         self.caller.policy = Arc::new(policy);
+        self
+    }
+
+    /// Another source of jitter, a number between 0 and 1 for each pause, for runs that have to be repeatable.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.caller.jitter = Jitter::of(jitter);
         self
     }
 
@@ -132,7 +154,7 @@ impl Client {
 }
 
 pub(crate) fn service(
-    channel: tonic::transport::Channel,
-) -> TransactionServiceClient<tonic::transport::Channel> {
+    channel: Channel,
+) -> TransactionServiceClient<Channel> {
     TransactionServiceClient::new(channel)
 }

@@ -4,7 +4,7 @@
 //! The status code alone classifies nothing: a connection that breaks in mid-call is UNKNOWN, a draining
 //! server CANCELLED. What tells them apart is the coordinator's own `ErrorInfo`, which only a real answer has.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
 use tonic_types::StatusExt;
@@ -54,6 +54,31 @@ impl RetryPolicy {
             .saturating_mul(1 << doublings)
             .min(self.backoff_max);
         bound.mul_f64(jitter.clamp(0.0, 1.0))
+    }
+}
+
+/// Where the randomness of the pauses comes from.
+#[derive(Clone)]
+pub(crate) struct Jitter(Arc<dyn Fn() -> f64 + Send + Sync>);
+
+impl Jitter {
+    pub(crate) fn random() -> Self {
+        Self::of(rand::random)
+    }
+
+    pub(crate) fn of(next: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(next))
+    }
+
+    /// A number between 0 and 1.
+    pub(crate) fn next(&self) -> f64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Jitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Jitter")
     }
 }
 

@@ -11,6 +11,7 @@
 //! - `participants`: calls out, and what their answers mean;
 //! - `validate`, `view`, `errors`: requests in, messages and errors out;
 //! - `json`: payloads by the participant's own schema;
+//! - [`Surroundings`]: sockets, connections and the clock, which a simulation brings itself;
 //! - [`Config`]: every key of the configuration.
 //!
 //! What must never happen here: a decision; an answer before its facts are durable; a durable step that dies with
@@ -24,9 +25,12 @@ mod json;
 mod log_health;
 mod participants;
 mod server;
+mod surroundings;
 mod transactions;
 mod validate;
 mod view;
 
+pub use clock::Clock;
 pub use config::Config;
 pub use server::{Coordinator, Running, StartError, StopError};
+pub use surroundings::{Connect, Surroundings};

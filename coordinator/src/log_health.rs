@@ -7,7 +7,7 @@ use tercet_core::{Gid, Timestamp};
 use tercet_log::Log;
 use tercet_service::Readiness;
 
-use crate::clock;
+use crate::clock::Clock;
 
 /// How long the log may fail before this coordinator is not ready.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,11 +54,11 @@ impl LogHealth {
     }
 
     /// Keeps the readiness equal to it. Never ends.
-    pub(crate) async fn watch(&self, log: &Log, readiness: &Readiness) {
+    pub(crate) async fn watch(&self, log: &Log, readiness: &Readiness, clock: &Clock) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         loop {
             looks.tick().await;
-            let now = clock::now();
+            let now = clock.now();
             match self.failing_for(now) {
                 None => readiness.green(REASON),
                 Some(failing) if failing < PATIENCE => {}

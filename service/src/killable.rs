@@ -13,37 +13,36 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use crate::Listener;
 
 /// Rest after a failed accept (no file descriptor left, for one), so that the loop doesn't spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener whose connections end with the token.
 #[derive(Debug)]
-pub(crate) struct KillableListener {
-    inner: TcpListener,
+pub(crate) struct KillableListener<L> {
+    inner: L,
     kill: CancellationToken,
 }
 
-impl KillableListener {
-    pub(crate) fn new(inner: TcpListener, kill: CancellationToken) -> Self {
+impl<L: Listener> KillableListener<L> {
+    pub(crate) fn new(inner: L, kill: CancellationToken) -> Self {
         Self { inner, kill }
     }
 
-    async fn next(&self) -> (KillableStream, SocketAddr) {
+    async fn next(&self) -> (KillableStream<L::Io>, SocketAddr) {
         loop {
             match self.inner.accept().await {
                 Ok((stream, peer)) => {
-                    // Small messages both ways: Nagle's algorithm would add 40 ms to some of them.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY not set");
-                    }
-                    return (KillableStream::new(stream, self.kill.clone()), peer);
+                    let info = TcpConnectInfo {
+                        local_addr: self.inner.local_addr().ok(),
+                        remote_addr: Some(peer),
+                    };
+                    return (KillableStream::new(stream, info, self.kill.clone()), peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
@@ -54,7 +53,9 @@ impl KillableListener {
     }
 
     /// The stream of connections that tonic serves. Dropping it closes the listening socket.
-    pub(crate) fn into_stream(self) -> impl futures::Stream<Item = io::Result<KillableStream>> {
+    pub(crate) fn into_stream(
+        self,
+    ) -> impl futures::Stream<Item = io::Result<KillableStream<L::Io>>> {
         futures::stream::unfold(self, |listener| async move {
             let (stream, _) = listener.next().await;
             Some((Ok(stream), listener))
@@ -62,8 +63,8 @@ impl KillableListener {
     }
 }
 
-impl axum::serve::Listener for KillableListener {
-    type Io = KillableStream;
+impl<L: Listener> axum::serve::Listener for KillableListener<L> {
+    type Io = KillableStream<L::Io>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -75,17 +76,19 @@ impl axum::serve::Listener for KillableListener {
     }
 }
 
-/// A TCP stream that fails once the token is cancelled.
-pub(crate) struct KillableStream {
-    inner: TcpStream,
+/// A stream that fails once the token is cancelled.
+pub(crate) struct KillableStream<S> {
+    inner: S,
+    info: TcpConnectInfo,
     token: CancellationToken,
     killed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl KillableStream {
-    fn new(inner: TcpStream, token: CancellationToken) -> Self {
+impl<S> KillableStream<S> {
+    fn new(inner: S, info: TcpConnectInfo, token: CancellationToken) -> Self {
         Self {
             inner,
+            info,
             killed: Box::pin(token.clone().cancelled_owned()),
             token,
         }
@@ -99,15 +102,15 @@ impl KillableStream {
     }
 }
 
-impl Connected for KillableStream {
+impl<S> Connected for KillableStream<S> {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.inner.connect_info()
+        self.info.clone()
     }
 }
 
-impl AsyncRead for KillableStream {
+impl<S: AsyncRead + Unpin> AsyncRead for KillableStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,7 +124,7 @@ impl AsyncRead for KillableStream {
     }
 }
 
-impl AsyncWrite for KillableStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for KillableStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -20,10 +20,12 @@ pub mod telemetry;
 mod deadline;
 mod http;
 mod killable;
+mod listener;
 
 pub use config::{ConfigDuration, ConfigError, Endpoint, ListenAddress, load};
 pub use deadline::caller_timeout;
 pub use drain::Drain;
+pub use listener::Listener;
 pub use readiness::Readiness;
 pub use server::{Addresses, Bound, Listen, ListenError, Running, ServeError, Services};
 

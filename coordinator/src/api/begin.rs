@@ -7,7 +7,6 @@ use tercet_proto::tercet::v1 as pb;
 use uuid::Uuid;
 
 use super::{Api, Caller, wait_of, whole};
-use crate::clock;
 use crate::errors::ApiError;
 use crate::transactions::{Ask, Begin, Wait};
 use crate::validate::{self, content};
@@ -66,7 +65,7 @@ impl Api {
             content,
             options: Arc::new(options),
             trace_parent: caller.trace_parent(gid, self.sample_ratio),
-            at: clock::now(),
+            at: self.now(),
             cause: None,
             branches,
         };
@@ -117,7 +116,7 @@ impl Api {
             content,
             options: Arc::new(options),
             trace_parent: caller.trace_parent(gid, self.sample_ratio),
-            at: clock::now(),
+            at: self.now(),
             cause: None,
             branches: Vec::new(),
         };

@@ -6,7 +6,6 @@ use tercet_core::{Begun, CancelCause, CancelReason, Command, ContentHash, Gid, M
 use tercet_proto::tercet::v1 as pb;
 
 use super::{Api, Caller, wait_of, whole};
-use crate::clock;
 use crate::errors::ApiError;
 use crate::transactions::{Ask, Begin};
 use crate::validate;
@@ -79,7 +78,7 @@ impl Api {
             options: Arc::new(Options::default()),
             // It calls nobody.
             trace_parent: Arc::from(""),
-            at: clock::now(),
+            at: self.now(),
             cause: Some(CancelCause {
                 reason: CancelReason::Requested,
                 branch: None,

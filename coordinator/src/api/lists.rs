@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tercet_core::{Gid, ParticipantName, TransactionState};
+use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 use tercet_log::{AuditFilter, AuditRecord, Filter, Page, PageToken};
 use tercet_proto::tercet::v1 as pb;
 
 use super::Api;
-use crate::clock;
 use crate::errors::{ApiError, Reason};
 use crate::validate;
 use crate::view::{self, Detail, Shown};
@@ -71,7 +70,10 @@ impl Api {
             states: states.collect::<Result<BTreeSet<_>, _>>()?,
             labels: request.labels.into_iter().collect(),
             participant: participant(&request.participant)?,
-            begun_before: request.older_than.map(begun_before).transpose()?,
+            begun_before: match request.older_than {
+                Some(age) => Some(begun_before(age, self.now())?),
+                None => None,
+            },
             needs_attention: request.needs_attention,
         };
         let after = page_token(&request.page_token)?;
@@ -191,12 +193,12 @@ impl Api {
     }
 }
 
-fn begun_before(older_than: prost_types::Duration) -> Result<tercet_core::Timestamp, ApiError> {
+fn begun_before(older_than: prost_types::Duration, now: Timestamp) -> Result<Timestamp, ApiError> {
     let age =
         Duration::try_from(older_than).map_err(|_| bad("older_than", "older_than is negative"))?;
     let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-    let micros = clock::now().as_micros().saturating_sub(age);
-    Ok(tercet_core::Timestamp::from_micros(micros))
+    let micros = now.as_micros().saturating_sub(age);
+    Ok(Timestamp::from_micros(micros))
 }
 
 fn audit_record(record: AuditRecord) -> pb::AuditRecord {

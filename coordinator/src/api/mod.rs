@@ -21,7 +21,7 @@ mod watch;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-use tercet_core::{ContentHash, Gid};
+use tercet_core::{ContentHash, Gid, Timestamp};
 use tercet_proto::tercet::v1 as pb;
 use tercet_service::Drain;
 
@@ -63,6 +63,10 @@ fn wait_of(wait_for: pb::WaitFor) -> Wait {
 }
 
 impl Api {
+    fn now(&self) -> Timestamp {
+        self.transactions.shared().clock.now()
+    }
+
     /// New gids are refused once the coordinator drains.
     fn refuse_new_while_draining(&self) -> Result<(), ApiError> {
         if self.transactions.shared().stage.get() >= Stage::Draining || self.drain.is_draining() {

@@ -5,7 +5,6 @@ use tercet_log::AuditRecord;
 use tercet_proto::tercet::v1 as pb;
 
 use super::{Api, whole};
-use crate::clock;
 use crate::errors::ApiError;
 use crate::transactions::Ask;
 use crate::validate;
@@ -17,7 +16,7 @@ impl Api {
         request: pb::RetryTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = record("RetryTransaction", &gid, None, request.reason);
+        let audit = self.record("RetryTransaction", &gid, None, request.reason);
         self.operate(&gid, Command::Retry, audit).await
     }
 
@@ -27,7 +26,7 @@ impl Api {
         request: pb::ParkTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = record("ParkTransaction", &gid, None, request.reason);
+        let audit = self.record("ParkTransaction", &gid, None, request.reason);
         let reason = audit.reason.clone();
         self.operate(&gid, Command::Park { reason }, audit).await
     }
@@ -38,7 +37,7 @@ impl Api {
         request: pb::ResumeTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = record("ResumeTransaction", &gid, None, request.reason);
+        let audit = self.record("ResumeTransaction", &gid, None, request.reason);
         self.operate(&gid, Command::Resume, audit).await
     }
 
@@ -52,7 +51,7 @@ impl Api {
             Ok(branch) => branch,
             Err(refusal) => return Err(self.refuse_if_known(&gid, refusal).await),
         };
-        let audit = record("ForceBranch", &gid, Some(branch.clone()), request.reason);
+        let audit = self.record("ForceBranch", &gid, Some(branch.clone()), request.reason);
         self.operate(&gid, Command::Force(branch), audit).await
     }
 
@@ -68,17 +67,23 @@ impl Api {
             .await?;
         answer.ok_or_else(|| ApiError::unknown_transaction(gid))
     }
-}
 
-fn record(action: &str, gid: &Gid, branch: Option<BranchId>, reason: String) -> AuditRecord {
-    AuditRecord {
-        at: clock::now(),
-        // Callers aren't identified in this version.
-        who: String::new(),
-        action: action.to_owned(),
-        gid: Some(gid.clone()),
-        branch,
-        participant: None,
-        reason: validate::cut_reason(reason),
+    fn record(
+        &self,
+        action: &str,
+        gid: &Gid,
+        branch: Option<BranchId>,
+        reason: String,
+    ) -> AuditRecord {
+        AuditRecord {
+            at: self.now(),
+            // Callers aren't identified in this version.
+            who: String::new(),
+            action: action.to_owned(),
+            gid: Some(gid.clone()),
+            branch,
+            participant: None,
+            reason: validate::cut_reason(reason),
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint as Target};
 
+use crate::Connect;
 use crate::config::ParticipantConfig;
 
 /// How long an endpoint is left out after its first failure; doubles with each further one in a row.
@@ -46,7 +47,7 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     /// Opens no connection yet.
-    pub(crate) fn new(config: &ParticipantConfig) -> Result<Self, AddressError> {
+    pub(crate) fn new(config: &ParticipantConfig, connect: &Connect) -> Result<Self, AddressError> {
         let timeout = config.timeout.get();
         // A connect that takes longer must fail before the call does: only then is it known as never sent.
         let connect_timeout = (timeout * 2 / 3).min(CONNECT_TIMEOUT_MAX);
@@ -59,7 +60,7 @@ impl Endpoints {
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true);
             Ok(Endpoint {
-                channel: target.connect_lazy(),
+                channel: connect.channel(&target),
                 failures: AtomicU32::new(0),
                 ejected_until: AtomicU64::new(0),
             })
@@ -138,7 +139,7 @@ mod tests {
         let addresses = (1..=3)
             .map(|port| Address::http("127.0.0.1", port))
             .collect();
-        Endpoints::new(&ParticipantConfig::new(addresses)).unwrap()
+        Endpoints::new(&ParticipantConfig::new(addresses), &Connect::tcp()).unwrap()
     }
 
     fn picked(endpoints: &Endpoints, times: usize) -> Vec<usize> {

@@ -24,45 +24,60 @@ use std::sync::Arc;
 use tercet_core::{CallReport, ParticipantName};
 
 pub(crate) use endpoints::AddressError;
+use endpoints::Endpoints;
 pub(crate) use metadata::CallOrder;
 pub(crate) use participant::{Participant, Waiting};
 
+use crate::Connect;
+use crate::clock::Clock;
 use crate::config::Config;
 
 /// The configured participants.
 #[derive(Debug)]
-pub(crate) struct Participants(BTreeMap<ParticipantName, Arc<Participant>>);
+pub(crate) struct Participants {
+    all: BTreeMap<ParticipantName, Arc<Participant>>,
+    clock: Clock,
+}
 
 impl Participants {
     /// Opens no connection yet.
-    pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
+    pub(crate) fn new(
+        config: &Config,
+        connect: &Connect,
+        clock: &Clock,
+    ) -> Result<Self, AddressError> {
         let max = config.limits.try_response_bytes;
-        config
+        let all = config
             .participants
             .iter()
             .map(|(key, participant)| {
-                let made = Participant::new(key.0.clone(), participant.clone(), max)?;
+                let endpoints = Endpoints::new(participant, connect)?;
+                let name = key.0.clone();
+                let made = Participant::new(name, participant.clone(), endpoints, max, clock);
                 Ok((key.0.clone(), Arc::new(made)))
             })
-            .collect::<Result<_, _>>()
-            .map(Self)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            all,
+            clock: clock.clone(),
+        })
     }
 
     /// The participant of that name.
     pub(crate) fn get(&self, name: &ParticipantName) -> Option<&Arc<Participant>> {
-        self.0.get(name)
+        self.all.get(name)
     }
 
     /// All of them, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Participant>> {
-        self.0.values()
+        self.all.values()
     }
 
     /// Makes one call of a branch, however it ends.
     pub(crate) async fn call(&self, order: CallOrder) -> CallReport {
         match self.get(&order.definition.participant) {
             Some(participant) => participant.call(&order).await,
-            None => participant::unconfigured(&order),
+            None => participant::unconfigured(&order, self.clock.now()),
         }
     }
 }

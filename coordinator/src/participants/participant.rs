@@ -17,10 +17,10 @@ use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
 use super::classify::{Classified, classify};
-use super::endpoints::{AddressError, Endpoints};
+use super::endpoints::Endpoints;
 use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::{ActionConfig, ParticipantConfig, phases};
 use crate::view;
 
@@ -38,25 +38,29 @@ pub(crate) struct Participant {
     /// Decided branches that wait for it, those under way included.
     waiting: AtomicU64,
     last_error: Mutex<Option<(CallError, Timestamp)>>,
+    clock: Clock,
 }
 
 impl Participant {
     pub(super) fn new(
         name: ParticipantName,
         config: ParticipantConfig,
+        endpoints: Endpoints,
         try_response_bytes_max: usize,
-    ) -> Result<Self, AddressError> {
+        clock: &Clock,
+    ) -> Self {
         let calls_max = usize::try_from(config.max_in_flight.get()).unwrap_or(usize::MAX);
-        Ok(Self {
+        Self {
             name,
-            endpoints: Endpoints::new(&config)?,
+            endpoints,
             permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
             breaker: Breaker::new(config.breaker),
             waiting: AtomicU64::new(0),
             last_error: Mutex::new(None),
             try_response_bytes_max,
             config,
-        })
+            clock: clock.clone(),
+        }
     }
 
     /// The action of that name.
@@ -90,7 +94,7 @@ impl Participant {
 
     /// Makes one call of a branch, however it ends.
     pub(super) async fn call(&self, order: &CallOrder) -> CallReport {
-        let asked_at = clock::now();
+        let asked_at = self.clock.now();
         let Some(_permit) = self.permit(order.call.not_after, asked_at).await else {
             let error = CallError {
                 code: tonic::Code::DeadlineExceeded as i32,
@@ -99,7 +103,7 @@ impl Participant {
             };
             return report(order, never_sent(error), asked_at, Duration::ZERO);
         };
-        let started_at = clock::now();
+        let started_at = self.clock.now();
         let began = Instant::now();
         let timeout = match order.call.not_after {
             // A try needs no longer than until its deadline.
@@ -186,7 +190,7 @@ impl Participant {
                 .last_error
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            *last = Some((error.clone(), clock::now()));
+            *last = Some((error.clone(), self.clock.now()));
         }
     }
 
@@ -286,7 +290,7 @@ fn report(
 }
 
 /// The report of a call to a participant that isn't configured any more: the branch is kept and flagged.
-pub(super) fn unconfigured(order: &CallOrder) -> CallReport {
+pub(super) fn unconfigured(order: &CallOrder, now: Timestamp) -> CallReport {
     let name = &order.definition.participant;
     let message = format!("participant {name} isn't configured any more");
     let error = CallError {
@@ -297,6 +301,6 @@ pub(super) fn unconfigured(order: &CallOrder) -> CallReport {
     CallReport {
         free: true,
         alarm: Some(message),
-        ..report(order, never_sent(error), clock::now(), Duration::ZERO)
+        ..report(order, never_sent(error), now, Duration::ZERO)
     }
 }

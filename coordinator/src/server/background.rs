@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tercet_log::Log;
 
-use crate::clock;
+use crate::clock::Clock;
 
 /// A purge follows its retention within a tenth of it or this, whichever is shorter.
 const PURGE_EVERY_MAX: Duration = Duration::from_mins(10);
@@ -14,7 +14,7 @@ const PURGE_EVERY_MIN: Duration = Duration::from_millis(50);
 const PURGE_STEP: usize = 500;
 
 /// Deletes what has ended longer ago than `retention`. Never ends.
-pub(super) async fn purge(log: Log, retention: Duration) {
+pub(super) async fn purge(log: Log, retention: Duration, clock: Clock) {
     let every = (retention / 10).clamp(PURGE_EVERY_MIN, PURGE_EVERY_MAX);
     let mut turns = tokio::time::interval(every);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -23,7 +23,7 @@ pub(super) async fn purge(log: Log, retention: Duration) {
         let before = retention.as_micros();
         let micros = i64::try_from(before).unwrap_or(i64::MAX);
         let ended_before =
-            tercet_core::Timestamp::from_micros(clock::now().as_micros().saturating_sub(micros));
+            tercet_core::Timestamp::from_micros(clock.now().as_micros().saturating_sub(micros));
         loop {
             match log.purge(ended_before, PURGE_STEP).await {
                 Ok(purged) if purged < PURGE_STEP => break,

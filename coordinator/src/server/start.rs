@@ -7,13 +7,14 @@ use tercet_log::sqlite::SqliteStore;
 use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, TransactionLog};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
-use tercet_service::{Addresses, Bound, Drain, MESSAGE_BYTES_MAX, Readiness, Services};
+use tercet_service::{Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Readiness, Services};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, StopError, background, drain};
+use crate::Surroundings;
 use crate::api::{Api, Service};
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::json::Schemas;
 use crate::participants::Participants;
@@ -41,13 +42,14 @@ impl Coordinator {
     /// [`StartError`], one line for people.
     pub async fn start(config: Config, drain: Drain) -> Result<Running, StartError> {
         let url = DatabaseUrl::parse(&config.log.url)?;
-        let bound = Bound::bind(&config.listen()).await?;
-        let advertised = advertised(&config, bound.addresses());
-        let store = open(&url, &advertised, config.log.startup_wait.get()).await?;
-        Self::start_on(config, drain, bound, advertised, Arc::new(store)).await
+        let system = Surroundings::of_system(&config.listen()).await?;
+        let advertised = advertised(&config, system.bound.addresses());
+        let wait = config.log.startup_wait.get();
+        let store = open(&url, &advertised, wait, &system.clock).await?;
+        Self::start_in(config, drain, Arc::new(store), system).await
     }
 
-    /// Starts a coordinator on a log of one's own: for tests and simulations.
+    /// Starts a coordinator on a log of one's own.
     ///
     /// # Errors
     ///
@@ -57,19 +59,29 @@ impl Coordinator {
         drain: Drain,
         store: Arc<dyn TransactionLog>,
     ) -> Result<Running, StartError> {
-        let bound = Bound::bind(&config.listen()).await?;
-        let advertised = advertised(&config, bound.addresses());
-        Self::start_on(config, drain, bound, advertised, store).await
+        let system = Surroundings::of_system(&config.listen()).await?;
+        Self::start_in(config, drain, store, system).await
     }
 
-    async fn start_on(
+    /// Starts a coordinator on a log, a network and a clock of one's own. The addresses of the configuration are not
+    /// looked at: the surroundings have them bound.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], one line for people.
+    pub async fn start_in<L: Listener>(
         config: Config,
         drain: Drain,
-        bound: Bound,
-        advertised: String,
         store: Arc<dyn TransactionLog>,
+        surroundings: Surroundings<L>,
     ) -> Result<Running, StartError> {
-        let participants = Participants::new(&config)
+        let Surroundings {
+            bound,
+            connect,
+            clock,
+        } = surroundings;
+        let advertised = advertised(&config, bound.addresses());
+        let participants = Participants::new(&config, &connect, &clock)
             .map_err(|error| StartError::Participant(error.to_string()))?;
         let held = Arc::downgrade(&store);
         let log = Log::start(store, &LogOptions::default());
@@ -78,6 +90,7 @@ impl Coordinator {
             log.clone(),
             Arc::new(participants),
             advertised.into(),
+            clock,
         );
         recover(&transactions, &log).await?;
         let readiness = Readiness::new();
@@ -106,10 +119,11 @@ async fn open(
     url: &DatabaseUrl,
     advertised: &str,
     startup_wait: Duration,
+    clock: &Clock,
 ) -> Result<SqliteStore, OpenError> {
     let end = Instant::now() + startup_wait;
     loop {
-        match SqliteStore::open(url.sqlite_path(), advertised, clock::now()).await {
+        match SqliteStore::open(url.sqlite_path(), advertised, clock.now()).await {
             Err(error) if error.is_retryable() && Instant::now() < end => {
                 tracing::warn!(%error, "the log can't be opened yet");
                 tokio::time::sleep(OPEN_PAUSE).await;
@@ -143,9 +157,9 @@ async fn recover(transactions: &Transactions, log: &Log) -> Result<(), StartErro
     Ok(())
 }
 
-fn serve(
+fn serve<L: Listener>(
     config: &Config,
-    bound: Bound,
+    bound: Bound<L>,
     transactions: &Transactions,
     drain: &Drain,
     readiness: &Readiness,
@@ -180,7 +194,8 @@ fn run_background(
     stopped: &CancellationToken,
 ) {
     let log = transactions.shared().log.clone();
-    let purge = background::purge(log.clone(), config.retention.ended.get());
+    let clock = transactions.shared().clock.clone();
+    let purge = background::purge(log.clone(), config.retention.ended.get(), clock);
     let drained = drain.begun_owned();
     let token = stopped.clone().cancelled_owned();
     tokio::spawn(async move {
@@ -190,7 +205,8 @@ fn run_background(
     let drained = drain.begun_owned();
     let token = stopped.clone().cancelled_owned();
     tokio::spawn(async move {
-        let health = transactions.shared().health.watch(&log, &readiness);
+        let health = transactions.shared();
+        let health = health.health.watch(&log, &readiness, &health.clock);
         let failed = async {
             let failure = log.failed().await;
             readiness.red("fenced", failure.to_string());

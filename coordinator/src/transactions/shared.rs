@@ -7,6 +7,7 @@ use tercet_log::Log;
 use tokio_util::task::TaskTracker;
 
 use super::{Admission, Gauges, Registry, Stage, StageCell};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::log_health::LogHealth;
 use crate::participants::Participants;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) stage: StageCell,
+    pub(crate) clock: Clock,
     pub(super) tasks: TaskTracker,
 }
 
@@ -40,6 +42,7 @@ impl Transactions {
         log: Log,
         participants: Arc<Participants>,
         advertised: Arc<str>,
+        clock: Clock,
     ) -> Self {
         let limits = &config.limits;
         Self {
@@ -53,6 +56,7 @@ impl Transactions {
                 admission: Admission::new(limits.undecided, limits.waiting_per_participant),
                 gauges: Arc::default(),
                 stage: StageCell::default(),
+                clock,
                 tasks: TaskTracker::new(),
             }),
         }

@@ -6,7 +6,6 @@ use tercet_core::{Command, CommandId, Effect, Gid, Input, Mode, Rejection, Run};
 use tercet_log::{AuditRecord, Stored};
 
 use super::{Ask, Handle, Stage, Transactions};
-use crate::clock;
 use crate::errors::ApiError;
 use crate::view::Shown;
 
@@ -151,7 +150,8 @@ impl Transactions {
             ..
         } = stored;
         let mut run = Run::recovered(transaction, version, Arc::clone(&self.shared.policy));
-        run.handle(Input::Command(CommandId(0), command), clock::now());
+        let now = self.shared.clock.now();
+        run.handle(Input::Command(CommandId(0), command), now);
         while let Some(effect) = run.next_effect() {
             if let Effect::Answer { result, .. } = effect {
                 result?;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Fuse};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    AppendVerdict, CallReport, CommandId, InitiatorReport, Input, Rejection, Run, TransactionState,
+    AppendVerdict, CallReport, CommandId, InitiatorReport, Input, Rejection, Run, Timestamp,
+    TransactionState,
 };
 use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
@@ -126,7 +127,12 @@ impl Task {
         if is_undecided && self.slot.is_none() {
             self.slot = Some(self.registration.shared.admission.recovered());
         }
-        self.run.handle(Input::Woken, clock::now());
+        let now = self.now();
+        self.run.handle(Input::Woken, now);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.registration.shared.clock.now()
     }
 
     /// Drives the transaction to its end, or as far as this coordinator goes.
@@ -162,7 +168,7 @@ impl Task {
     }
 
     async fn next(&mut self) -> Happened {
-        let now = clock::now();
+        let now = self.now();
         let wake_at = self.run.wake_at(now);
         if let Some(at) = wake_at {
             let instant = clock::instant_of(at, now);
@@ -198,7 +204,8 @@ impl Task {
                 return message.map_or((), |message| self.message(message));
             }
         };
-        self.run.handle(input, clock::now());
+        let now = self.now();
+        self.run.handle(input, now);
     }
 
     fn appended(&mut self, verdict: Verdict) {
@@ -209,15 +216,15 @@ impl Task {
                 AppendVerdict::Written
             }
             Verdict::Unavailable(why) => {
-                health.failed(clock::now());
+                health.failed(self.now());
                 AppendVerdict::Unavailable(why)
             }
             Verdict::Invalid(why) => AppendVerdict::Invalid(why),
             Verdict::Stale | Verdict::Fenced => AppendVerdict::Lost,
             Verdict::Duplicate(stored) => return self.duplicate(*stored),
         };
-        self.run
-            .handle(Input::AppendFinished(verdict), clock::now());
+        let now = self.now();
+        self.run.handle(Input::AppendFinished(verdict), now);
     }
 
     /// The log held the gid already: its transaction takes the place of the one that was to begin.
@@ -263,7 +270,8 @@ impl Task {
         let id = CommandId(self.next_command);
         self.next_command += 1;
         self.commands.insert(id, Pending { audit, question });
-        self.run.handle(Input::Command(id, command), clock::now());
+        let now = self.now();
+        self.run.handle(Input::Command(id, command), now);
     }
 
     /// What the transaction counts as, for limits and gauges.

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use services::Services;
 
-use crate::{Drain, ListenAddress};
+use crate::{Drain, ListenAddress, Listener};
 
 /// After the grace period: how long requests under way and open streams may still take before they are cut.
 pub const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -106,9 +106,9 @@ pub enum ServeError {
 
 /// Two bound sockets that nobody serves yet.
 #[derive(Debug)]
-pub struct Bound {
-    grpc: TcpListener,
-    http: TcpListener,
+pub struct Bound<L = TcpListener> {
+    grpc: L,
+    http: L,
     addresses: Addresses,
 }
 
@@ -126,6 +126,21 @@ impl Bound {
                 tracing::warn!(key, %address, "reachable from other machines without TLS");
             }
         }
+        Ok(Self {
+            grpc,
+            http,
+            addresses,
+        })
+    }
+}
+
+impl<L: Listener> Bound<L> {
+    /// Takes over two listeners that are there already, whatever their connections are carried by.
+    pub fn on(grpc: L, http: L) -> std::io::Result<Self> {
+        let addresses = Addresses {
+            grpc: grpc.local_addr()?,
+            http: http.local_addr()?,
+        };
         Ok(Self {
             grpc,
             http,

@@ -9,7 +9,9 @@ use tonic::transport::Server as TonicServer;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{Bound, CLOSE_LIMIT, ServeError, Services};
-use crate::{Drain, Readiness, deadline::DeadlineLayer, http, killable::KillableListener};
+use crate::{
+    Drain, Listener, Readiness, deadline::DeadlineLayer, http, killable::KillableListener,
+};
 
 /// Streams a single connection may carry at once. Thousands of small calls on one connection can end in
 /// h2's GOAWAY "`too_many_data_frames`"; a client that needs more opens another connection.
@@ -40,8 +42,8 @@ pub(super) struct Server {
 
 impl Server {
     /// Spawns both sides. Nothing is answered before this, though connections may already be queueing.
-    pub(super) fn build(
-        bound: Bound,
+    pub(super) fn build<L: Listener>(
+        bound: Bound<L>,
         mut services: Services,
         drain: Drain,
         kill: CancellationToken,
