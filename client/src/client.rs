@@ -153,8 +153,6 @@ impl Client {
     }
 }
 
-pub(crate) fn service(
-    channel: Channel,
-) -> TransactionServiceClient<Channel> {
+pub(crate) fn service(channel: Channel) -> TransactionServiceClient<Channel> {
     TransactionServiceClient::new(channel)
 }
