@@ -170,6 +170,8 @@ impl Api {
             parked: shared.gauges.parked(),
             log_queue_depth: metrics.queue_depth,
             last_batch_entries: metrics.last_batch,
+            log_batches: metrics.batches,
+            log_entries: metrics.appended,
             last_batch_took: Some(view::duration(metrics.last_latency)),
             uptime: Some(view::duration(self.started_at.elapsed())),
             waiting: shared
