@@ -122,6 +122,15 @@ pub enum ActionError {
     /// The database said something that isn't about the business.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The connection broke at the commit: it took effect or it didn't, and the same call again finds out.
+    #[error("the commit was not answered: {0}")]
+    CommitUnknown(#[source] sqlx::Error),
+    /// The SQL transaction that this call shared with others failed.
+    #[error("database: {0}")]
+    Gathered(#[source] std::sync::Arc<sqlx::Error>),
+    /// As many calls wait for one row as may.
+    #[error("too many calls wait for the same row")]
+    RowBusy,
     /// Something is broken; a person should look. In doubt for the coordinator, so it calls again.
     #[error("internal: {0}")]
     Internal(String),
@@ -134,7 +143,10 @@ impl ActionError {
             Self::Contended
             | Self::Overloaded
             | Self::Stopping
+            | Self::RowBusy
             | Self::Database(_)
+            | Self::CommitUnknown(_)
+            | Self::Gathered(_)
             | Self::Internal(_) => true,
             Self::Refused(_)
             | Self::Fenced(_)
@@ -152,9 +164,12 @@ impl ActionError {
             Self::Fenced(_) | Self::OtherAction { .. } => Code::FailedPrecondition,
             Self::Context(_) | Self::Undecodable(_) => Code::InvalidArgument,
             Self::NotOffered => Code::Unimplemented,
-            Self::Contended | Self::Stopping => Code::Unavailable,
+            Self::Contended | Self::Stopping | Self::CommitUnknown(_) | Self::RowBusy => {
+                Code::Unavailable
+            }
             Self::Overloaded => Code::ResourceExhausted,
             Self::Database(error) => database_code(error),
+            Self::Gathered(error) => database_code(error),
             Self::Internal(_) => Code::Internal,
         }
     }
@@ -171,8 +186,20 @@ impl ActionError {
             Self::Contended => "BRANCH_BUSY",
             Self::Overloaded => "OVERLOADED",
             Self::Stopping => "STOPPING",
-            Self::Database(_) => "DATABASE",
+            Self::Database(_) | Self::Gathered(_) => "DATABASE",
+            Self::CommitUnknown(_) => "COMMIT_UNKNOWN",
+            Self::RowBusy => "ROW_BUSY",
             Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// Whether it only takes a moment: the caller is told when to come back, which uses up no attempt.
+    fn says_when(&self) -> bool {
+        match self {
+            Self::Overloaded | Self::Contended | Self::RowBusy => true,
+            Self::Database(error) => classify(error) == ErrorClass::Busy,
+            Self::Gathered(error) => classify(error) == ErrorClass::Busy,
+            _ => false,
         }
     }
 
@@ -187,13 +214,15 @@ impl ActionError {
         };
         let mut details = ErrorDetails::new();
         details.set_error_info(self.reason(), domain, []);
-        if matches!(self, Self::Overloaded | Self::Contended) {
+        if self.says_when() {
             details.set_retry_info(Some(RETRY_AFTER));
         }
         // What a database says can carry table names and values; it belongs in the log, not on the wire.
         let message = match &self {
             Self::Refused(refusal) => refusal.message.clone(),
-            Self::Database(_) => "the participant's database did not serve the call".to_owned(),
+            Self::Database(_) | Self::Gathered(_) | Self::CommitUnknown(_) => {
+                "the participant's database did not serve the call".to_owned()
+            }
             Self::Internal(_) => "the participant failed".to_owned(),
             other => other.to_string(),
         };
@@ -216,6 +245,7 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(50);
 fn database_code(error: &sqlx::Error) -> Code {
     match classify(error) {
         ErrorClass::Busy
+        | ErrorClass::Unavailable
         | ErrorClass::ConnectionLost
         | ErrorClass::PoolTimedOut
         | ErrorClass::Closed

@@ -9,6 +9,7 @@
 
 mod db;
 mod engine;
+pub(crate) mod rerun;
 mod sqlite;
 mod verdict;
 

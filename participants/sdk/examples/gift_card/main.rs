@@ -90,7 +90,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         sqlx::SqlStr::from_static(queries::TABLE),
         false,
     );
-    let database = connect(&Options::new(config.database.url.sqlite_path())).await?;
+    let database = {
+        let path = config
+            .database
+            .url
+            .sqlite_path()
+            .ok_or("gift_card keeps its cards in an SQLite file")?;
+        connect(&Options::new(path)).await?
+    };
     schema("gift_card", &Migrator::with_migrations(vec![table]))
         .ensure(&database)
         .await?;

@@ -1,9 +1,9 @@
 //! Runs an action behind the fence: one SQL transaction holds the fence row and the business change.
 //!
-//! The order of writes follows from [`verdict`] alone: what "no row" would do is tried first (the INSERT is the
-//! look-up), then what *tried* would do (an update that expects *tried*), and only when neither matched is the
-//! row read, to repeat the first answer or to refuse. Two calls at once for one branch therefore meet at the
-//! key: one runs, the other waits for it and finds its row.
+//! The writes follow from [`verdict`] alone: what "no row" would do (the INSERT is the look-up), for phase two before
+//! that what *tried* would do (an update that expects *tried*), and only when neither matched is the row read, to
+//! repeat the first answer or to refuse. Two calls at once for one branch therefore meet at the key: one runs, the
+//! other waits for it and finds its row. What the database undoes by itself is run again whole, by `fence/rerun.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::rerun::{Reruns, commit, roll_back};
 use super::{FenceDb, FenceState, FenceVerdict, NewRow, Phase, Timeliness, verdict};
 use crate::action::DynAction;
 use crate::clock::{micros, now_micros};
 use crate::context::{BranchContext, BranchKey};
 use crate::error::ActionError;
-
-/// How often a call is run at most when another call for the same branch gets in between.
-const RUNS_MAX: u32 = 3;
 
 /// The fence's times and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,13 +160,10 @@ impl<D: FenceDb> Fence<D> {
         request: &[u8],
     ) -> Result<Bytes, ActionError> {
         action.check(request)?;
-        let mut runs = 0;
+        let mut reruns = Reruns::new();
         loop {
-            runs += 1;
             match self.run_once(action, context, request).await {
-                Err(ActionError::Contended) if runs < RUNS_MAX => {
-                    tracing::debug!(runs, "another call got in between; running again");
-                }
+                Err(error) if reruns.again(&error).await => {}
                 answer => return answer,
             }
         }
@@ -201,27 +196,21 @@ impl<D: FenceDb> Fence<D> {
         };
         match call.run(&mut *transaction).await {
             Ok(Outcome::Commit(reply)) => {
-                // A commit whose answer is lost is reported as a database error: in doubt, called again, and
-                // then the row says what happened.
-                transaction.commit().await?;
+                commit(transaction).await?;
                 Ok(reply)
             }
             Ok(Outcome::Answer(reply)) => {
-                transaction.rollback().await?;
+                roll_back(transaction).await;
                 Ok(reply)
             }
             Err(error) => {
-                // The answer stands whether or not the roll-back is confirmed: a connection that fails here is
-                // thrown away, and its SQL transaction with it.
-                if let Err(rollback) = transaction.rollback().await {
-                    tracing::debug!(error = %rollback, "roll-back not confirmed");
-                }
+                roll_back(transaction).await;
                 Err(error)
             }
         }
     }
 
-    fn timeliness(&self, context: &BranchContext, now: i64) -> Timeliness {
+    pub(crate) fn timeliness(&self, context: &BranchContext, now: i64) -> Timeliness {
         let oldest = now.saturating_sub(micros(self.options.retention / 2));
         if context.try_deadline_micros < oldest {
             Timeliness::TooLate
@@ -269,10 +258,16 @@ impl<D: FenceDb> Call<'_, D> {
     }
 
     async fn run(&self, connection: &mut D::Connection) -> Result<Outcome, ActionError> {
+        // A try and a message mostly find no row, other phases a tried one. Whichever is asked first, the other
+        // follows, and both are statements that wait for whoever has the row.
+        let is_known = self.context.phase != Phase::Try && self.action.verbs().offers(Phase::Try);
+        if is_known && let Some(outcome) = self.as_if_tried(connection).await? {
+            return Ok(outcome);
+        }
         if let Some(outcome) = self.as_if_new(connection).await? {
             return Ok(outcome);
         }
-        if let Some(outcome) = self.as_if_tried(connection).await? {
+        if !is_known && let Some(outcome) = self.as_if_tried(connection).await? {
             return Ok(outcome);
         }
         self.as_recorded(connection).await

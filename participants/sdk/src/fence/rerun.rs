@@ -1,0 +1,86 @@
+//! Running an SQL transaction again, whole, when the database got in its own way.
+//!
+//! A deadlock, a lock that was waited for too long, a connection that broke before the commit: nothing was written,
+//! so the same work is done again, a bounded number of times and not for long. A commit whose answer is lost is
+//! something else: it may have taken effect, and is never run again here. Whoever called calls again, and then the
+//! fence row says what happened.
+
+use std::time::Duration;
+
+use sqlx::{Database, Transaction};
+use tercet_database::{ErrorClass, classify};
+use tokio::time::Instant;
+
+use crate::clock::now_micros;
+use crate::error::ActionError;
+
+/// How often one piece of work is run at most.
+const RUNS_MAX: u32 = 8;
+/// No run begins later than this after the first one.
+const TIME_MAX: Duration = Duration::from_secs(4);
+/// The pause before the second run; each one after that is longer by as much.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Counts the runs of one piece of work.
+#[derive(Debug)]
+pub(crate) struct Reruns {
+    runs: u32,
+    until: Instant,
+}
+
+impl Reruns {
+    /// Before the first run.
+    pub(crate) fn new() -> Self {
+        Self {
+            runs: 0,
+            until: Instant::now() + TIME_MAX,
+        }
+    }
+
+    /// After a run that failed: waits a little and answers true when there is to be another one.
+    pub(crate) async fn again(&mut self, error: &ActionError) -> bool {
+        self.runs += 1;
+        if !is_worth_another_run(error) || self.runs >= RUNS_MAX || Instant::now() >= self.until {
+            return false;
+        }
+        tracing::debug!(runs = self.runs, %error, "running the SQL transaction again");
+        // Two that deadlocked don't meet again in step: the clock's last digits part them.
+        let spread =
+            Duration::from_micros(u64::try_from(now_micros().rem_euclid(4096)).unwrap_or(0));
+        tokio::time::sleep(PAUSE * self.runs + spread).await;
+        true
+    }
+}
+
+/// Whether nothing was written and the same work may well succeed now.
+fn is_worth_another_run(error: &ActionError) -> bool {
+    match error {
+        ActionError::Contended => true,
+        ActionError::Database(error) => matches!(
+            classify(error),
+            ErrorClass::Busy | ErrorClass::ConnectionLost
+        ),
+        _ => false,
+    }
+}
+
+/// Commits, and tells an error that certainly undid everything from one that leaves the outcome open.
+pub(crate) async fn commit<D: Database>(
+    transaction: Transaction<'static, D>,
+) -> Result<(), ActionError> {
+    transaction.commit().await.map_err(|error| {
+        if classify(&error).is_definite() {
+            ActionError::Database(error)
+        } else {
+            ActionError::CommitUnknown(error)
+        }
+    })
+}
+
+/// Rolls back. The answer stands whether or not that is confirmed: a connection that fails here is thrown away, and
+/// its SQL transaction with it.
+pub(crate) async fn roll_back<D: Database>(transaction: Transaction<'static, D>) {
+    if let Err(error) = transaction.rollback().await {
+        tracing::debug!(%error, "roll-back not confirmed");
+    }
+}
