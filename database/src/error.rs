@@ -1,8 +1,9 @@
 //! What an error of the database means, so that callers branch on a cause and never on a text.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
-use crate::{HolderError, SchemaError, sqlite};
+use crate::{HolderError, SchemaError, mysql, sqlite};
 
 /// The cause of an SQL error, as far as a caller has to tell causes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +18,13 @@ pub enum ErrorClass {
     TooLarge,
     /// No room is left on the disk.
     DiskFull,
-    /// The file or its folder can't be written.
+    /// The file or its folder can't be written; or a server takes no writes, as while a replica takes over.
     ReadOnly,
-    /// Reading or writing the file itself failed.
+    /// Reading or writing a file itself failed.
     Io,
-    /// The connection to the database broke.
+    /// The server is there, but doesn't serve this for now: too many connections, a cluster node that isn't ready.
+    Unavailable,
+    /// The connection to the database broke, or the server gave up in the middle: what it was doing may be done.
     ConnectionLost,
     /// No connection became free in time.
     PoolTimedOut,
@@ -36,7 +39,11 @@ impl ErrorClass {
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::ConnectionLost | Self::PoolTimedOut | Self::DiskFull
+            Self::Busy
+                | Self::Unavailable
+                | Self::ConnectionLost
+                | Self::PoolTimedOut
+                | Self::DiskFull
         )
     }
 
@@ -52,6 +59,7 @@ impl ErrorClass {
             | Self::TooLarge
             | Self::DiskFull
             | Self::ReadOnly
+            | Self::Unavailable
             | Self::PoolTimedOut
             | Self::Closed => true,
             Self::Io | Self::ConnectionLost | Self::Other => false,
@@ -63,7 +71,8 @@ impl ErrorClass {
 pub fn classify(error: &sqlx::Error) -> ErrorClass {
     match error {
         sqlx::Error::Database(error) => {
-            sqlite::class(error.as_ref()).unwrap_or(match error.kind() {
+            let class = sqlite::class(error.as_ref()).or_else(|| mysql::class(error.as_ref()));
+            class.unwrap_or(match error.kind() {
                 sqlx::error::ErrorKind::UniqueViolation => ErrorClass::UniqueViolation,
                 sqlx::error::ErrorKind::ForeignKeyViolation
                 | sqlx::error::ErrorKind::NotNullViolation
@@ -111,6 +120,30 @@ pub enum OpenError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// The server can't be reached, or refuses this user or database.
+    #[error("can't open the database {url}: {source}")]
+    Server {
+        /// Its url without the password.
+        url: String,
+        /// What the driver or the server said.
+        source: sqlx::Error,
+    },
+    /// The server didn't answer in time.
+    #[error("can't open the database {url}: no answer within {waited:?}")]
+    NoAnswer {
+        /// Its url without the password.
+        url: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// This version works with that kind of database elsewhere, but not here.
+    #[error("{what} on {url} is not built yet; use sqlite:path/to/file.db")]
+    NotBuiltYet {
+        /// Whose tables.
+        what: &'static str,
+        /// The url without the password.
+        url: String,
+    },
     /// Another process has it.
     #[error(transparent)]
     Held(#[from] HolderError),
@@ -123,7 +156,16 @@ impl OpenError {
     /// Whether waiting and trying again may help.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Folder { .. } | Self::ReadOnly { .. } | Self::NotADatabase { .. } => false,
+            Self::Folder { .. }
+            | Self::ReadOnly { .. }
+            | Self::NotADatabase { .. }
+            | Self::NotBuiltYet { .. } => false,
+            Self::NoAnswer { .. } => true,
+            // A server that takes no writes is one that is being taken over from, or about to take over.
+            Self::Server { source, .. } => {
+                let class = classify(source);
+                class.is_retryable() || class == ErrorClass::ReadOnly
+            }
             Self::Open { source, .. } => classify(source).is_retryable(),
             Self::Held(error) => error.is_retryable(),
             Self::Schema(error) => error.is_retryable(),

@@ -6,22 +6,26 @@
 //! # Two databases without writing twice
 //!
 //! Everything that differs between databases stands in a module named after the database, under the same names (`Db`,
-//! `Database`, `Options`, `connect`, `Schema`). What both take alike is one file that uses `super::{Db, dialect}` and is
+//! `Database`, `Options`, `connect`, `open`, `migrate`). What both take alike is one file that uses `super::{Db, dialect}` and is
 //! mounted once in each. In this crate and in every crate with SQL of its own:
 //!
 //! ```text
 //! src/queries.rs                  the statements that both take, with `?` placeholders
 //! src/sqlite/mod.rs               pub type Db = sqlx::Sqlite; #[path = "../queries.rs"] mod queries;
 //! src/sqlite/dialect/queries.rs   what only SQLite takes
-//! src/mysql/mod.rs                the same names again, once that module exists
+//! src/mysql/mod.rs                pub type Db = sqlx::MySql;  the same names again
+//! src/mysql/dialect/queries.rs    what only MySQL and MariaDB take
 //! ```
 //!
-//! Where to go next: [`DatabaseUrl`] for what a configuration names, [`sqlite::connect`] to open it, [`Schema`] to
+//! Where to go next: [`DatabaseUrl`] for what a configuration names, [`sqlite::connect`] and
+//! [`mysql::connect`] to open it, [`Schema`] to
 //! bring its tables up to date, [`ErrorClass`] for what went wrong, [`HolderLock`] for "only one process".
 
 mod connections;
 mod error;
 mod holder;
+pub mod mysql;
+mod schema;
 mod schema_state;
 pub mod sqlite;
 mod url;
@@ -29,6 +33,6 @@ mod url;
 pub use connections::Connections;
 pub use error::{ErrorClass, OpenError, classify};
 pub use holder::{Holder, HolderError, HolderLock};
+pub use schema::{Migratable, Schema};
 pub use schema_state::{SchemaError, SchemaState};
-pub use sqlite::Schema;
-pub use url::{DatabaseUrl, UrlError, mask};
+pub use url::{DatabaseUrl, MySqlUrl, Tls, TlsMode, UrlError, mask};

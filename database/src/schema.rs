@@ -1,24 +1,36 @@
-//! Which tables a database has, and bringing them up to date. Mounted once for each database.
-//!
-//! Migrations only add within a major version, so an older program may work with a newer schema: the database says
-//! from which version on (`readable_from`). Everything happens in one SQL transaction that takes the write lock
-//! first, so two processes that migrate at once follow one another, and a crash leaves the old schema whole. (Where
-//! the database commits DDL by itself, its dialect has to bring a lock of its own.)
+//! Which tables a program works with, whatever database they are in.
 
+use core::future::Future;
+
+use sqlx::Database;
 use sqlx::migrate::Migrator;
 
-use super::{Database, Db, dialect, queries};
-use crate::{SchemaError, SchemaState};
+use crate::{Connections, SchemaError, SchemaState};
 
 /// The schema that a program was built for.
 #[derive(Debug)]
 pub struct Schema {
-    /// Whose tables these are, so that nobody opens somebody else's file; for instance `coordinator`.
+    /// Whose tables these are, so that nobody opens somebody else's database; for instance `coordinator`.
     pub name: &'static str,
-    /// The embedded migrations; the last one's number is the schema's version.
+    /// The embedded migrations of the database in question; the last one's number is the schema's version.
     pub migrator: Migrator,
     /// The oldest version of the program that may work with these tables.
     pub readable_from: i64,
+}
+
+/// A database whose tables can be checked and brought up to date.
+pub trait Migratable: Database {
+    /// How the tables relate to `schema`. Changes nothing.
+    fn check(
+        schema: &Schema,
+        database: &Connections<Self>,
+    ) -> impl Future<Output = Result<SchemaState, SchemaError>> + Send;
+
+    /// Brings the tables up to date, and says what was there before.
+    fn migrate(
+        schema: &Schema,
+        database: &Connections<Self>,
+    ) -> impl Future<Output = Result<SchemaState, SchemaError>> + Send;
 }
 
 impl Schema {
@@ -36,32 +48,25 @@ impl Schema {
     /// # Errors
     ///
     /// [`SchemaError::TooNew`] and [`SchemaError::Foreign`] for tables that this program must not touch.
-    pub async fn check(&self, database: &Database) -> Result<SchemaState, SchemaError> {
-        let mut connection = database
-            .reader()
-            .acquire()
-            .await
-            .map_err(|source| self.database_error(source))?;
-        self.state(&mut connection).await
+    pub async fn check<DB: Migratable>(
+        &self,
+        database: &Connections<DB>,
+    ) -> Result<SchemaState, SchemaError> {
+        DB::check(self, database).await
     }
 
-    /// Creates or upgrades the tables. Safe to run twice, and from two processes at the same time.
+    /// Creates or upgrades the tables. Safe to run twice, and from several processes at the same time.
     ///
     /// # Errors
     ///
-    /// As [`Schema::check`]; besides, whatever a migration does wrong. The schema is then as it was.
-    pub async fn migrate(&self, database: &Database) -> Result<SchemaState, SchemaError> {
-        let mut transaction = database
-            .begin()
-            .await
-            .map_err(|source| self.database_error(source))?;
-        let before = self.state(&mut transaction).await?;
+    /// As [`Schema::check`]; besides, whatever a migration does wrong. The schema is then as it was, or (on a server,
+    /// which commits each change of a table by itself) complete up to some migration, and another run goes on there.
+    pub async fn migrate<DB: Migratable>(
+        &self,
+        database: &Connections<DB>,
+    ) -> Result<SchemaState, SchemaError> {
+        let before = DB::migrate(self, database).await?;
         if matches!(before, SchemaState::Empty | SchemaState::Older { .. }) {
-            self.upgrade(&mut transaction).await?;
-            transaction
-                .commit()
-                .await
-                .map_err(|source| self.database_error(source))?;
             tracing::info!(
                 schema = self.name,
                 version = self.version(),
@@ -77,7 +82,10 @@ impl Schema {
     /// # Errors
     ///
     /// [`SchemaError::TooOld`] besides those of [`Schema::migrate`]: an upgrade is a person's decision.
-    pub async fn ensure(&self, database: &Database) -> Result<(), SchemaError> {
+    pub async fn ensure<DB: Migratable>(
+        &self,
+        database: &Connections<DB>,
+    ) -> Result<(), SchemaError> {
         match self.check(database).await? {
             SchemaState::Empty => self.migrate(database).await.map(|_| ()),
             SchemaState::Older { found } => Err(SchemaError::TooOld {
@@ -89,32 +97,14 @@ impl Schema {
         }
     }
 
-    async fn state(
+    /// What the row of `schema_version` means for this program; no row: nothing was ever finished here.
+    pub(crate) fn compare(
         &self,
-        connection: &mut <Db as sqlx::Database>::Connection,
+        row: Option<(String, i64, i64)>,
     ) -> Result<SchemaState, SchemaError> {
-        let exists: i64 = sqlx::query_scalar(dialect::SCHEMA_VERSION_EXISTS)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(|source| self.database_error(source))?;
-        if exists == 0 {
+        let Some((found_name, found, readable_from)) = row else {
             return Ok(SchemaState::Empty);
-        }
-        let row: Option<(String, i64, i64)> = sqlx::query_as(queries::READ_SCHEMA_VERSION)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|source| self.database_error(source))?;
-        row.map_or(Ok(SchemaState::Empty), |(name, found, readable_from)| {
-            self.compare(name, found, readable_from)
-        })
-    }
-
-    fn compare(
-        &self,
-        found_name: String,
-        found: i64,
-        readable_from: i64,
-    ) -> Result<SchemaState, SchemaError> {
+        };
         let (name, own) = (self.name, self.version());
         if found_name != name {
             return Err(SchemaError::Foreign {
@@ -137,39 +127,7 @@ impl Schema {
         }
     }
 
-    /// Runs inside the caller's SQL transaction: each migration becomes a savepoint of it.
-    async fn upgrade(
-        &self,
-        connection: &mut <Db as sqlx::Database>::Connection,
-    ) -> Result<(), SchemaError> {
-        self.migrator
-            .run_direct(None, &mut *connection, false)
-            .await
-            .map_err(|source| SchemaError::Migrate {
-                name: self.name,
-                source,
-            })?;
-        let written = async {
-            sqlx::query(queries::CREATE_SCHEMA_VERSION)
-                .execute(&mut *connection)
-                .await?;
-            sqlx::query(queries::DELETE_SCHEMA_VERSION)
-                .execute(&mut *connection)
-                .await?;
-            sqlx::query(queries::INSERT_SCHEMA_VERSION)
-                .bind(self.name)
-                .bind(self.version())
-                .bind(self.readable_from)
-                .execute(&mut *connection)
-                .await
-        };
-        written
-            .await
-            .map(|_| ())
-            .map_err(|source| self.database_error(source))
-    }
-
-    const fn database_error(&self, source: sqlx::Error) -> SchemaError {
+    pub(crate) const fn database_error(&self, source: sqlx::Error) -> SchemaError {
         SchemaError::Database {
             name: self.name,
             source,

@@ -23,6 +23,7 @@ pub async fn open(
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(
             SqliteStore::open(path, endpoint, opened_at).await?,
         )),
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
 }
 
@@ -35,5 +36,13 @@ pub async fn open(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+    }
+}
+
+fn not_built_yet(url: &DatabaseUrl) -> OpenError {
+    OpenError::NotBuiltYet {
+        what: "the transaction log",
+        url: url.to_string(),
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tercet_log::sqlite::SqliteStore;
 use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, TransactionLog};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
@@ -46,7 +45,7 @@ impl Coordinator {
         let advertised = advertised(&config, system.bound.addresses());
         let wait = config.log.startup_wait.get();
         let store = open(&url, &advertised, wait, &system.clock).await?;
-        Self::start_in(config, drain, Arc::new(store), system).await
+        Self::start_in(config, drain, store, system).await
     }
 
     /// Starts a coordinator on a log of one's own.
@@ -120,10 +119,10 @@ async fn open(
     advertised: &str,
     startup_wait: Duration,
     clock: &Clock,
-) -> Result<SqliteStore, OpenError> {
+) -> Result<Arc<dyn TransactionLog>, OpenError> {
     let end = Instant::now() + startup_wait;
     loop {
-        match SqliteStore::open(url.sqlite_path(), advertised, clock.now()).await {
+        match tercet_log::open(url, advertised, clock.now()).await {
             Err(error) if error.is_retryable() && Instant::now() < end => {
                 tracing::warn!(%error, "the log can't be opened yet");
                 tokio::time::sleep(OPEN_PAUSE).await;

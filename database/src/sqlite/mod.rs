@@ -3,10 +3,9 @@
 mod class;
 #[path = "dialect/queries.rs"]
 mod dialect;
+mod migrate;
 #[path = "../queries.rs"]
 mod queries;
-#[path = "../schema.rs"]
-mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +16,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _};
 
 pub(crate) use class::class;
-pub use schema::Schema;
 
-use crate::{Connections, ErrorClass, OpenError, SchemaState, classify};
+use crate::{Connections, ErrorClass, OpenError, Schema, SchemaState, classify};
 
 /// The database that `queries.rs` files mounted below an `sqlite` module work with.
 pub type Db = sqlx::Sqlite;

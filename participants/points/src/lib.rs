@@ -10,7 +10,7 @@
 
 mod sqlite;
 
-use tercet_database::{DatabaseUrl, SchemaState};
+use tercet_database::{DatabaseUrl, OpenError, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -35,7 +35,8 @@ pub async fn serve_with(
     layer: CallLayer,
 ) -> Result<RunningParticipant, StartError> {
     match &config.database.url {
-        DatabaseUrl::Sqlite(_) => sqlite::serve(config, drain, layer).await,
+        DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
+        url @ DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
 }
 
@@ -43,6 +44,7 @@ pub async fn serve_with(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
 }
 
@@ -51,5 +53,13 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
 pub async fn seed(url: &DatabaseUrl, user_id: &str, points: u32) -> Result<bool, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::seed(path, user_id, points).await,
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
+}
+
+fn not_built_yet(url: &DatabaseUrl) -> StartError {
+    StartError::Open(OpenError::NotBuiltYet {
+        what: "the service points",
+        url: url.to_string(),
+    })
 }

@@ -10,7 +10,7 @@
 
 mod sqlite;
 
-use tercet_database::{DatabaseUrl, SchemaState};
+use tercet_database::{DatabaseUrl, OpenError, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -37,7 +37,8 @@ pub async fn serve_with(
     layer: CallLayer,
 ) -> Result<RunningParticipant, StartError> {
     match &config.database.url {
-        DatabaseUrl::Sqlite(_) => sqlite::serve(config, drain, layer).await,
+        DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
+        url @ DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
 }
 
@@ -45,6 +46,7 @@ pub async fn serve_with(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
 }
 
@@ -53,5 +55,13 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
 pub async fn seed(url: &DatabaseUrl, sku: &str, quantity: u32) -> Result<bool, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::seed(path, sku, quantity).await,
+        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
     }
+}
+
+fn not_built_yet(url: &DatabaseUrl) -> StartError {
+    StartError::Open(OpenError::NotBuiltYet {
+        what: "the service stock",
+        url: url.to_string(),
+    })
 }

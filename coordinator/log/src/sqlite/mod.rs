@@ -121,6 +121,7 @@ fn batch_error(error: &sqlx::Error) -> BatchError {
         | ErrorClass::TooLarge
         | ErrorClass::Other => BatchError::Refused(error.to_string()),
         ErrorClass::Busy
+        | ErrorClass::Unavailable
         | ErrorClass::DiskFull
         | ErrorClass::ReadOnly
         | ErrorClass::Io
@@ -140,6 +141,7 @@ fn log_error(error: &sqlx::Error) -> LogError {
             LogError::Failed(error.to_string())
         }
         ErrorClass::Busy
+        | ErrorClass::Unavailable
         | ErrorClass::DiskFull
         | ErrorClass::Io
         | ErrorClass::ConnectionLost

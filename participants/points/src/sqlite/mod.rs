@@ -31,11 +31,12 @@ fn schema() -> Schema {
 }
 
 pub(super) async fn serve(
+    path: &Path,
     config: &ParticipantConfig,
     drain: Drain,
     layer: CallLayer,
 ) -> Result<RunningParticipant, StartError> {
-    let database = sqlite::open(&schema(), config.database.url.sqlite_path()).await?;
+    let database = sqlite::open(&schema(), path).await?;
     start::start(database, config, drain, layer).await
 }
 
