@@ -9,6 +9,7 @@
 
 mod db;
 mod engine;
+mod mysql;
 pub(crate) mod rerun;
 mod sqlite;
 mod verdict;

@@ -27,10 +27,12 @@ mod coordinator;
 mod error;
 mod fence;
 mod fence_service;
+pub mod mysql;
 mod participant;
 mod resolver;
 mod schema;
 pub mod serve;
+pub mod sqlite;
 #[cfg(test)]
 mod testing;
 
@@ -52,7 +54,7 @@ pub use fence::{
 pub use fence_service::FenceReader;
 pub use participant::{ActionCalls, CallLayer, Participant};
 pub use resolver::{Resolver, ResolverOptions, Round};
-pub use schema::schema;
+pub use sqlite::schema;
 
 /// The domain of every `google.rpc.ErrorInfo` that isn't the business's own.
 pub const DOMAIN: &str = "tercet";

@@ -1,4 +1,4 @@
-//! The tables of a participant: the fence's and its own, in one database and one schema.
+//! The tables of a participant: the SDK's and its own, in one database and one schema.
 //!
 //! Migrations are numbered by the date and time they were written (`20261121000000_fence.sql`), so those of the
 //! SDK and those of a participant never get in each other's way, and the highest number is always the newest.
@@ -6,11 +6,10 @@
 use sqlx::migrate::Migrator;
 use tercet_database::Schema;
 
-static FENCE: Migrator = sqlx::migrate!("../../migrations/participant/sqlite");
-
-/// The schema of the participant `name`, whose own migrations are `own`.
-pub fn schema(name: &'static str, own: &Migrator) -> Schema {
-    let migrations = FENCE.iter().chain(own.iter()).cloned().collect();
+/// The schema of the participant `name`: the SDK's migrations for one database, and the participant's own for the same.
+pub(crate) fn join(name: &'static str, sdk: &Migrator, own: &Migrator) -> Schema {
+    let mut migrations: Vec<_> = sdk.iter().chain(own.iter()).cloned().collect();
+    migrations.sort_by_key(|migration| migration.version);
     Schema {
         name,
         migrator: Migrator::with_migrations(migrations),

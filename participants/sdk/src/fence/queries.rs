@@ -225,14 +225,17 @@ impl FenceDb for Db {
             query.push(")");
         }
         if let Some(after) = &filter.after {
+            // The first comparison alone is what every database finds a place in the index by.
             query
-                .push(" and (changed_at, gid, branch) > (")
+                .push(" and changed_at >= ")
                 .push_bind(after.changed_at)
-                .push(", ")
+                .push(" and (changed_at > ")
+                .push_bind(after.changed_at)
+                .push(" or (gid, branch) > (")
                 .push_bind(&after.key.gid)
                 .push(", ")
                 .push_bind(&after.key.branch)
-                .push(")");
+                .push("))");
         }
         query
             .push(" order by changed_at, gid, branch limit ")

@@ -233,7 +233,7 @@ pub(crate) async fn open(path: &std::path::Path) -> Database {
         sqlx::SqlStr::from_static(queries::MIGRATION),
         false,
     )]);
-    crate::schema::schema("test", &own)
+    crate::sqlite::schema("test", &own)
         .ensure(&database)
         .await
         .unwrap();
