@@ -1,4 +1,4 @@
-//! Serves an [`Action`] as its gRPC service: `Try`, `Confirm` and `Cancel` by name, behind the fence.
+//! Serves an action as its gRPC service: `Try`, `Confirm` and `Cancel` by name, behind the fence.
 //!
 //! It takes the place of the generated server, whose trait differs for each service. Wrap it in
 //! [`crate::BranchContextLayer`], as [`crate::Participant`] does: without a context every call is refused.
@@ -11,44 +11,30 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tonic::body::Body;
-use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
-use crate::action::{Action, DynAction};
 use crate::codec::BytesCodec;
 use crate::context::{BranchContext, ContextError, PHASE};
 use crate::error::ActionError;
-use crate::fence::{Fence, Phase};
+use crate::fence::Phase;
+use crate::served::Served;
 
 /// The gRPC service of one action. Cheap to clone.
-#[derive(Debug)]
-pub struct ActionServer<A: Action> {
-    fence: Fence<A::Db>,
-    action: Arc<A>,
+#[derive(Clone)]
+pub(crate) struct ActionServer {
+    served: Arc<dyn Served>,
 }
 
-impl<A: Action> Clone for ActionServer<A> {
-    fn clone(&self) -> Self {
-        Self {
-            fence: self.fence.clone(),
-            action: Arc::clone(&self.action),
-        }
+impl ActionServer {
+    /// Serves one action.
+    pub(crate) fn new(served: Arc<dyn Served>) -> Self {
+        Self { served }
     }
 }
 
-impl<A: Action> ActionServer<A> {
-    /// Serves `action` behind `fence`.
-    pub fn new(fence: Fence<A::Db>, action: Arc<A>) -> Self {
-        Self { fence, action }
-    }
-}
-
-impl<A: Action> NamedService for ActionServer<A> {
-    const NAME: &'static str = A::SERVICE;
-}
-
-impl<A: Action> tower::Service<http::Request<Body>> for ActionServer<A> {
+impl tower::Service<http::Request<Body>> for ActionServer {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -65,12 +51,12 @@ impl<A: Action> tower::Service<http::Request<Body>> for ActionServer<A> {
             "Cancel" => Some(Phase::Cancel),
             _ => None,
         };
-        let Some(called) = called.filter(|phase| A::VERBS.offers(*phase)) else {
-            let status = ActionError::NotOffered.into_status(A::SERVICE);
+        let Some(called) = called.filter(|phase| self.served.verbs().offers(*phase)) else {
+            let status = ActionError::NotOffered.into_status(self.served.service());
             return async { Ok(status.into_http()) }.boxed();
         };
         let verb = Verb {
-            server: self.clone(),
+            served: Arc::clone(&self.served),
             called,
         };
         async move { Ok(Grpc::new(BytesCodec).unary(verb, request).await) }.boxed()
@@ -78,12 +64,12 @@ impl<A: Action> tower::Service<http::Request<Body>> for ActionServer<A> {
 }
 
 /// One method of the service.
-struct Verb<A: Action> {
-    server: ActionServer<A>,
+struct Verb {
+    served: Arc<dyn Served>,
     called: Phase,
 }
 
-impl<A: Action> Verb<A> {
+impl Verb {
     async fn serve(&self, request: Request<Bytes>) -> Result<Bytes, ActionError> {
         let (_, mut extensions, payload) = request.into_parts();
         let context: BranchContext = extensions.remove().ok_or(ContextError::Missing(PHASE))?;
@@ -96,15 +82,14 @@ impl<A: Action> Verb<A> {
         }
         let span = tracing::info_span!(
             "action",
-            service = A::SERVICE,
+            service = self.served.service(),
             gid = context.gid(),
             branch = context.branch(),
             phase = %context.phase,
             attempt = context.attempt,
         );
-        let action: Arc<dyn DynAction<A::Db>> = Arc::clone(&self.server.action) as _;
         async move {
-            let answer = self.server.fence.call(action, context, payload).await;
+            let answer = self.served.call(context, payload).await;
             match &answer {
                 Ok(_) => tracing::debug!("done"),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "not served"),
@@ -117,19 +102,19 @@ impl<A: Action> Verb<A> {
     }
 }
 
-impl<A: Action> UnaryService<Bytes> for Verb<A> {
+impl UnaryService<Bytes> for Verb {
     type Response = Bytes;
     type Future = BoxFuture<'static, Result<Response<Bytes>, Status>>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let verb = Self {
-            server: self.server.clone(),
+            served: Arc::clone(&self.served),
             called: self.called,
         };
         async move {
             match verb.serve(request).await {
                 Ok(reply) => Ok(Response::new(reply)),
-                Err(error) => Err(error.into_status(A::SERVICE)),
+                Err(error) => Err(error.into_status(verb.served.service())),
             }
         }
         .boxed()

@@ -4,6 +4,8 @@
 //! "in doubt, ask again". So a lock or a lost connection must never come out as a refusal, and a refusal must
 //! never come out as anything else. [`ActionError::code`] is the one table that says so.
 
+use std::sync::Arc;
+
 use tercet_database::{ErrorClass, classify};
 use thiserror::Error;
 use tonic::{Code, Status};
@@ -124,10 +126,10 @@ pub enum ActionError {
     Database(#[from] sqlx::Error),
     /// The connection broke at the commit: it took effect or it didn't, and the same call again finds out.
     #[error("the commit was not answered: {0}")]
-    CommitUnknown(#[source] sqlx::Error),
+    CommitUnknown(#[source] Arc<sqlx::Error>),
     /// The SQL transaction that this call shared with others failed.
     #[error("database: {0}")]
-    Gathered(#[source] std::sync::Arc<sqlx::Error>),
+    Gathered(#[source] Arc<sqlx::Error>),
     /// As many calls wait for one row as may.
     #[error("too many calls wait for the same row")]
     RowBusy,
@@ -187,7 +189,7 @@ impl ActionError {
             Self::Overloaded => "OVERLOADED",
             Self::Stopping => "STOPPING",
             Self::Database(_) | Self::Gathered(_) => "DATABASE",
-            Self::CommitUnknown(_) => "COMMIT_UNKNOWN",
+            Self::CommitUnknown(_) => "NO_COMMIT_ANSWER",
             Self::RowBusy => "ROW_BUSY",
             Self::Internal(_) => "INTERNAL",
         }

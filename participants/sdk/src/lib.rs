@@ -4,9 +4,10 @@
 //! [`Participant`], which serves them. In between stand, in the order a call meets them:
 //!
 //! 1. [`BranchContextLayer`]: the call's metadata, parsed once, or INVALID_ARGUMENT;
-//! 2. [`ActionServer`]: the gRPC service of one action, whatever its messages;
+//! 2. the gRPC service of one action, whatever its messages (`action_server.rs`);
 //! 3. [`Fence`]: repeats, reorderings and latecomers, decided by the pure [`verdict`];
-//! 4. the action's own `on_try`, `on_confirm`, `on_cancel`, on the connection of the fence's SQL transaction.
+//! 4. the action's own `on_try`, `on_confirm`, `on_cancel`, on the connection of the fence's SQL transaction; or
+//!    a [`HotAction`]'s `plan`, together with other calls on the same row.
 //!
 //! Beside the calls run the [`Resolver`], which asks the coordinator about branches that wait too long for
 //! phase two, and the [`Cleaner`], which deletes fence rows that nobody can need any more.
@@ -27,17 +28,18 @@ mod coordinator;
 mod error;
 mod fence;
 mod fence_service;
+mod hot;
 pub mod mysql;
 mod participant;
 mod resolver;
 mod schema;
 pub mod serve;
+mod served;
 pub mod sqlite;
 #[cfg(test)]
 mod testing;
 
 pub use action::{Action, Connection};
-pub use action_server::ActionServer;
 pub use check::{is_id, page_size};
 pub use cleaner::Cleaner;
 pub use clock::{micros, now_micros, timestamp};
@@ -52,6 +54,7 @@ pub use fence::{
     ListFilter, NewRow, Phase, Position, Stop, Timeliness, Verbs, verdict,
 };
 pub use fence_service::FenceReader;
+pub use hot::{HotAction, HotCounts, HotOptions, HotRows, HotTable, LastSeen};
 pub use participant::{ActionCalls, CallLayer, Participant};
 pub use resolver::{Resolver, ResolverOptions, Round};
 pub use sqlite::schema;

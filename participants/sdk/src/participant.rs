@@ -20,7 +20,9 @@ use crate::context::BranchContextLayer;
 use crate::coordinator::Coordinator;
 use crate::fence::{Fence, FenceDb, FenceOptions};
 use crate::fence_service::FenceReader;
+use crate::hot::{HotAction, HotCalls, HotRows, HotTable};
 use crate::resolver::{Actions, Resolver, ResolverOptions};
+use crate::served::{PlainCalls, Served};
 
 /// The gRPC service of any one action, as a [`CallLayer`] sees it.
 pub type ActionCalls = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
@@ -67,7 +69,7 @@ impl std::fmt::Debug for CallLayer {
 /// [`crate::serve::start`].
 pub struct Participant<D: FenceDb> {
     fence: Fence<D>,
-    actions: Actions<D>,
+    actions: Actions,
     services: Services,
     layer: CallLayer,
 }
@@ -96,15 +98,37 @@ impl<D: FenceDb> Participant<D> {
 
     /// Adds an action.
     #[must_use]
-    pub fn action<A: Action<Db = D>>(mut self, action: A) -> Self {
-        let action = Arc::new(action);
-        let server = ActionServer::new(self.fence.clone(), Arc::clone(&action));
-        let calls = BoxCloneSyncService::new(BranchContextLayer.layer(server));
-        let calls = Named::<A> {
-            inner: (self.layer.0)(calls),
-            action: PhantomData,
+    pub fn action<A: Action<Db = D>>(self, action: A) -> Self {
+        let calls = PlainCalls {
+            fence: self.fence.clone(),
+            action: Arc::new(action),
         };
-        self.actions.insert(A::SERVICE, action);
+        self.serve::<OfAction<A>>(Arc::new(calls))
+    }
+
+    /// Adds an action whose calls on one row of `rows` are gathered. Actions with the same `rows` are gathered together.
+    #[must_use]
+    pub fn hot_action<A>(self, rows: &HotRows<A::Table>, action: A) -> Self
+    where
+        A: HotAction,
+        A::Table: HotTable<Db = D>,
+    {
+        let calls = HotCalls {
+            fence: self.fence.clone(),
+            rows: rows.clone(),
+            planner: Arc::new(action),
+        };
+        self.serve::<OfHotAction<A>>(Arc::new(calls))
+    }
+
+    fn serve<N: NamedService + 'static>(mut self, served: Arc<dyn Served>) -> Self {
+        let verbs = ActionServer::new(Arc::clone(&served));
+        let calls = BoxCloneSyncService::new(BranchContextLayer.layer(verbs));
+        let calls = Named::<N> {
+            inner: (self.layer.0)(calls),
+            name: PhantomData,
+        };
+        self.actions.insert(N::NAME, served);
         self.services = self.services.grpc(calls);
         self
     }
@@ -163,26 +187,40 @@ impl<D: FenceDb> Participant<D> {
     }
 }
 
-/// A boxed service that still has its action's name.
-struct Named<A> {
-    inner: ActionCalls,
-    action: PhantomData<fn() -> A>,
+/// The name of an action's service.
+struct OfAction<A>(PhantomData<fn() -> A>);
+
+impl<A: Action> NamedService for OfAction<A> {
+    const NAME: &'static str = A::SERVICE;
 }
 
-impl<A> Clone for Named<A> {
+/// The name of a hot action's service.
+struct OfHotAction<A>(PhantomData<fn() -> A>);
+
+impl<A: HotAction> NamedService for OfHotAction<A> {
+    const NAME: &'static str = A::SERVICE;
+}
+
+/// A boxed service that still has its action's name.
+struct Named<N> {
+    inner: ActionCalls,
+    name: PhantomData<fn() -> N>,
+}
+
+impl<N> Clone for Named<N> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            action: PhantomData,
+            name: PhantomData,
         }
     }
 }
 
-impl<A: Action> NamedService for Named<A> {
-    const NAME: &'static str = A::SERVICE;
+impl<N: NamedService> NamedService for Named<N> {
+    const NAME: &'static str = N::NAME;
 }
 
-impl<A: Action> Service<http::Request<Body>> for Named<A> {
+impl<N: NamedService> Service<http::Request<Body>> for Named<N> {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = <ActionCalls as Service<http::Request<Body>>>::Future;

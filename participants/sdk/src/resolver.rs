@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use crate::action::DynAction;
 use crate::clock::{micros, now_micros};
 use crate::context::BranchContext;
 use crate::coordinator::{Coordinator, Resolution};
 use crate::error::ActionError;
 use crate::fence::{Due, Fence, FenceDb, FenceRow, Phase};
+use crate::served::Served;
 
 /// The actions of a participant by the full name of their service.
-pub(crate) type Actions<D> = BTreeMap<&'static str, Arc<dyn DynAction<D>>>;
+pub(crate) type Actions = BTreeMap<&'static str, Arc<dyn Served>>;
 
 /// How the resolver paces itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ enum Settled {
 /// Asks about the branches of one fence.
 pub struct Resolver<D: FenceDb, C> {
     fence: Fence<D>,
-    actions: Arc<Actions<D>>,
+    actions: Arc<Actions>,
     coordinator: C,
     options: ResolverOptions,
 }
@@ -95,7 +95,7 @@ pub struct Resolver<D: FenceDb, C> {
 impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
     pub(crate) fn new(
         fence: Fence<D>,
-        actions: Arc<Actions<D>>,
+        actions: Arc<Actions>,
         coordinator: C,
         options: ResolverOptions,
     ) -> Self {
@@ -215,9 +215,7 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
         };
         let mut context = BranchContext::new(row.key.clone(), phase, row.try_deadline);
         context.attempt = NonZeroU32::MIN.saturating_add(row.asked);
-        self.fence
-            .run(action.as_ref(), &context, &row.request)
-            .await?;
+        action.settle(context, row.request.clone().into()).await?;
         Ok(())
     }
 
@@ -245,6 +243,3 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
         settled
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -135,6 +135,27 @@ pub trait FenceDb: Database {
         connection: &mut Self::Connection,
     ) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
 
+    /// Reads the rows of these branches; those without a row are left out.
+    fn read_many(
+        connection: &mut Self::Connection,
+        keys: &[&BranchKey],
+    ) -> impl Future<Output = sqlx::Result<Vec<FenceRow>>> + Send;
+
+    /// Inserts rows with their replies in one statement; false, and none of them, when one of the branches has a row
+    /// already.
+    fn insert_many(
+        connection: &mut Self::Connection,
+        rows: &[(NewRow<'_>, &[u8])],
+    ) -> impl Future<Output = sqlx::Result<bool>> + Send;
+
+    /// Ends rows that are *tried*, and forgets their requests; how many were.
+    fn end_many(
+        connection: &mut Self::Connection,
+        keys: &[&BranchKey],
+        to: FenceState,
+        now: i64,
+    ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
     /// Puts off asking about a row that is still *tried*.
     fn postpone(
         connection: &mut Self::Connection,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tercet_database::Connections;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,6 +60,16 @@ impl Stop {
     pub async fn wait(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Starts a task that [`Stop::wait`] waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Cancelled when calls are to be broken off.
+    pub(crate) fn aborted(&self) -> CancellationToken {
+        self.aborted.clone()
     }
 
     /// Whether calls are being broken off.
@@ -130,12 +140,7 @@ impl<D: FenceDb> Fence<D> {
         context: BranchContext,
         request: Bytes,
     ) -> Result<Bytes, ActionError> {
-        if self.stop.is_aborted() || self.stop.tasks.is_closed() {
-            return Err(ActionError::Stopping);
-        }
-        let permit = Arc::clone(&self.permits)
-            .try_acquire_owned()
-            .map_err(|_| ActionError::Overloaded)?;
+        let permit = self.admit()?;
         let fence = self.clone();
         let task = self.stop.tasks.spawn(async move {
             let _permit = permit;
@@ -149,6 +154,17 @@ impl<D: FenceDb> Fence<D> {
             Ok(answer) => answer,
             Err(error) => Err(ActionError::Internal(error.to_string())),
         }
+    }
+
+    /// Lets one more call in, if the participant isn't stopping and has room; the room is free again when the permit is
+    /// dropped.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, ActionError> {
+        if self.stop.is_aborted() || self.stop.tasks.is_closed() {
+            return Err(ActionError::Stopping);
+        }
+        Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| ActionError::Overloaded)
     }
 
     /// Runs one phase of an action behind the fence and answers what the caller gets: for try the reply of the
@@ -365,6 +381,3 @@ impl<D: FenceDb> Call<'_, D> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

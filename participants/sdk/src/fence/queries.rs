@@ -61,6 +61,18 @@ fn checked(rows: Vec<StoredRow>) -> sqlx::Result<Vec<FenceRow>> {
     rows.into_iter().map(FenceRow::try_from).collect()
 }
 
+/// One comparison for each key: no list of pairs is understood, and looked up by the index, everywhere.
+fn push_keys(query: &mut QueryBuilder<Db>, keys: &[&BranchKey]) {
+    let mut any = query.separated(" or ");
+    for key in keys {
+        any.push("(gid = ")
+            .push_bind_unseparated(key.gid.clone())
+            .push_unseparated(" and branch = ")
+            .push_bind_unseparated(key.branch.clone())
+            .push_unseparated(")");
+    }
+}
+
 impl FenceDb for Db {
     async fn insert(connection: &mut Connection, row: NewRow<'_>) -> sqlx::Result<bool> {
         let inserted = sqlx::query(
@@ -158,6 +170,73 @@ impl FenceDb for Db {
         sqlx::query_scalar("select min(ask_at) from tercet_fence where state = 1")
             .fetch_one(connection)
             .await
+    }
+
+    async fn read_many(
+        connection: &mut Connection,
+        keys: &[&BranchKey],
+    ) -> sqlx::Result<Vec<FenceRow>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = QueryBuilder::<Db>::new(COLUMNS);
+        query.push(" where ");
+        push_keys(&mut query, keys);
+        checked(query.build_query_as().fetch_all(connection).await?)
+    }
+
+    async fn insert_many(
+        connection: &mut Connection,
+        rows: &[(NewRow<'_>, &[u8])],
+    ) -> sqlx::Result<bool> {
+        if rows.is_empty() {
+            return Ok(true);
+        }
+        let mut query = QueryBuilder::<Db>::new(
+            "insert into tercet_fence (gid, branch, service, state, request, reply, try_deadline, ask_at, asked, \
+             unknown, created_at, changed_at) ",
+        );
+        query.push_values(rows, |mut values, (row, reply)| {
+            values
+                .push_bind(row.key.gid.clone())
+                .push_bind(row.key.branch.clone())
+                .push_bind(row.service)
+                .push_bind(row.state.code())
+                .push_bind(row.request.to_vec())
+                .push_bind(reply.to_vec())
+                .push_bind(row.try_deadline)
+                .push_bind(row.ask_at)
+                .push("0, 0")
+                .push_bind(row.now)
+                .push_bind(row.now);
+        });
+        match query.build().execute(connection).await {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn end_many(
+        connection: &mut Connection,
+        keys: &[&BranchKey],
+        to: FenceState,
+        now: i64,
+    ) -> sqlx::Result<u64> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let mut query = QueryBuilder::<Db>::new("update tercet_fence set state = ");
+        query
+            .push_bind(to.code())
+            .push(", changed_at = ")
+            .push_bind(now)
+            .push(", request = ")
+            .push_bind(Vec::<u8>::new())
+            .push(" where state = 1 and (");
+        push_keys(&mut query, keys);
+        query.push(")");
+        Ok(query.build().execute(connection).await?.rows_affected())
     }
 
     async fn postpone(connection: &mut Connection, key: &BranchKey, due: Due) -> sqlx::Result<()> {

@@ -5,6 +5,7 @@
 //! something else: it may have taken effect, and is never run again here. Whoever called calls again, and then the
 //! fence row says what happened.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Database, Transaction};
@@ -72,7 +73,7 @@ pub(crate) async fn commit<D: Database>(
         if classify(&error).is_definite() {
             ActionError::Database(error)
         } else {
-            ActionError::CommitUnknown(error)
+            ActionError::CommitUnknown(Arc::new(error))
         }
     })
 }

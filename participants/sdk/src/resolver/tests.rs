@@ -9,15 +9,15 @@ use std::time::Duration;
 use tercet_client::fake::Fake;
 use tercet_client::proto::{Transaction, TransactionState};
 
-use super::{Resolver, ResolverOptions, Round};
+use super::{Db, Fixture, Saga, Spend};
 use crate::clock::{micros, now_micros};
 use crate::context::BranchKey;
 use crate::coordinator::{Coordinator, GrpcCoordinator, Resolution, ResolveError};
 use crate::fence::{FenceDb, FenceOptions, FenceRow, FenceState, Phase};
-use crate::testing::{Fixture, Saga, context, key, request};
+use crate::resolver::{Actions, Resolver, ResolverOptions, Round};
+use crate::served::PlainCalls;
+use crate::testing::{context, key, request};
 use crate::{Action, Participant};
-
-type Db = tercet_database::sqlite::Db;
 
 /// Answers from a script and remembers who asked. Branches without an answer get none.
 #[derive(Clone, Default)]
@@ -74,12 +74,15 @@ impl Doubt {
     async fn with(options: ResolverOptions) -> Self {
         let fixture = Fixture::new().await;
         let coordinator = Scripted::default();
-        let mut actions = super::Actions::<Db>::new();
-        actions.insert(
-            crate::testing::Spend::SERVICE,
-            Arc::clone(&fixture.spend) as _,
-        );
-        actions.insert(Saga::SERVICE, Arc::new(Saga::default()) as _);
+        let mut actions = Actions::new();
+        let plain = |action| PlainCalls {
+            fence: fixture.fence.clone(),
+            action,
+        };
+        let spend = Arc::new(plain(Arc::clone(&fixture.spend) as _));
+        actions.insert(Spend::SERVICE, spend);
+        let saga = Arc::new(plain(Arc::new(Saga::default()) as _));
+        actions.insert(Saga::SERVICE, saga);
         let resolver = Resolver::new(
             fixture.fence.clone(),
             Arc::new(actions),
@@ -350,7 +353,7 @@ async fn the_running_resolver_settles_by_itself() {
     };
     let fixture = Fixture::with(options).await;
     let participant = Participant::new(fixture.fence.database().clone(), options)
-        .action(crate::testing::Spend(Arc::clone(&fixture.spend.0)));
+        .action(Spend(Arc::clone(&fixture.spend.0)));
     let mut tried = context(Phase::Try, "a");
     tried.try_deadline_micros = now_micros();
     fixture

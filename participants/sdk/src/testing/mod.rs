@@ -1,24 +1,23 @@
-//! A small participant for the SDK's own tests: a wallet whose sums show what ran, on a real SQLite file.
+//! A small participant for the SDK's own tests: a wallet whose sums show what ran.
+//!
+//! The wallet and the tests that use it are mounted once for each database: `testing/sqlite.rs`, `testing/mysql.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-pub(crate) mod queries;
+pub(crate) mod mysql;
+pub(crate) mod sqlite;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use prost::Message;
-use sqlx::SqliteConnection;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use tercet_database::sqlite::{Database, Db, Options, connect};
 
-use crate::action::Action;
 use crate::clock::{micros, now_micros};
 use crate::context::{BranchContext, BranchKey};
-use crate::error::{ActionError, Refusal};
-use crate::fence::{Fence, FenceOptions, FenceState, Phase, Verbs};
+use crate::error::ActionError;
+use crate::fence::Phase;
 
 /// Whose wallet, and how much.
 #[derive(Clone, PartialEq, Message)]
@@ -36,12 +35,21 @@ pub(crate) struct Left {
     pub(crate) available: i64,
 }
 
+/// A wallet as a row.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Wallet {
+    pub(crate) available: i64,
+    pub(crate) frozen: i64,
+    pub(crate) spent: i64,
+    pub(crate) version: i64,
+}
+
 /// What an action under test has seen and shall do.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    tries: AtomicU32,
-    confirms: AtomicU32,
-    cancels: AtomicU32,
+    pub(crate) tries: AtomicU32,
+    pub(crate) confirms: AtomicU32,
+    pub(crate) cancels: AtomicU32,
     failures: AtomicU32,
 }
 
@@ -56,7 +64,7 @@ impl Probe {
         self.failures.store(count, Ordering::SeqCst);
     }
 
-    fn after_change(&self, counter: &AtomicU32) -> Result<(), ActionError> {
+    pub(crate) fn after_change(&self, counter: &AtomicU32) -> Result<(), ActionError> {
         counter.fetch_add(1, Ordering::SeqCst);
         let failing = self
             .failures
@@ -72,172 +80,30 @@ impl Probe {
     }
 }
 
-macro_rules! wallet_action {
-    ($(#[$doc:meta])* $name:ident, $service:literal, $verbs:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Default)]
-        pub(crate) struct $name(pub(crate) Arc<Probe>);
-
-        impl Action for $name {
-            type Db = Db;
-            type Request = Amount;
-            type Reply = Left;
-            const SERVICE: &'static str = $service;
-            const VERBS: Verbs = $verbs;
-
-            async fn on_try(
-                &self,
-                connection: &mut SqliteConnection,
-                _: &BranchContext,
-                request: Amount,
-            ) -> Result<Left, ActionError> {
-                if !queries::freeze(&mut *connection, &request.wallet, request.amount).await? {
-                    return Err(Refusal::precondition("NOT_ENOUGH", "the wallet holds less").into());
-                }
-                self.0.after_change(&self.0.tries)?;
-                let (available, _, _) = queries::balance(connection, &request.wallet).await?;
-                Ok(Left { available })
-            }
-
-            async fn on_confirm(
-                &self,
-                connection: &mut SqliteConnection,
-                context: &BranchContext,
-                request: Amount,
-            ) -> Result<(), ActionError> {
-                let _ = context;
-                if Self::VERBS == Verbs::Confirm {
-                    queries::freeze(&mut *connection, &request.wallet, request.amount).await?;
-                }
-                queries::spend(connection, &request.wallet, request.amount).await?;
-                self.0.after_change(&self.0.confirms)
-            }
-
-            async fn on_cancel(
-                &self,
-                connection: &mut SqliteConnection,
-                _: &BranchContext,
-                request: Amount,
-            ) -> Result<(), ActionError> {
-                queries::unfreeze(connection, &request.wallet, request.amount).await?;
-                self.0.after_change(&self.0.cancels)
-            }
-        }
-    };
-}
-
-wallet_action!(
-    /// Freezes, spends, gives back.
-    Spend,
-    "test.v1.SpendService",
-    Verbs::TryConfirmCancel
-);
-wallet_action!(
-    /// The same without a confirm.
-    Saga,
-    "test.v1.SagaService",
-    Verbs::TryCancel
-);
-wallet_action!(
-    /// Spends when told, and can't say no.
-    Notice,
-    "test.v1.NoticeService",
-    Verbs::Confirm
-);
-
-/// A participant's database in a temporary folder, with one wallet of 100.
-pub(crate) struct Fixture {
-    _folder: tempfile::TempDir,
-    pub(crate) fence: Fence<Db>,
-    pub(crate) spend: Arc<Spend>,
-}
-
 pub(crate) const WALLET: &str = "w";
 
-impl Fixture {
-    pub(crate) async fn new() -> Self {
-        Self::with(FenceOptions::default()).await
-    }
-
-    pub(crate) async fn with(options: FenceOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = open(&folder.path().join("p.db")).await;
-        let mut connection = database.writer().acquire().await.unwrap();
-        queries::seed(&mut connection, WALLET, 100).await.unwrap();
-        drop(connection);
-        Self {
-            _folder: folder,
-            fence: Fence::new(database, options),
-            spend: Arc::default(),
-        }
-    }
-
-    /// Runs one phase of `spend` as a call does.
-    pub(crate) async fn call(
-        &self,
-        phase: Phase,
-        branch: &str,
-        amount: i64,
-    ) -> Result<Bytes, ActionError> {
-        self.fence
-            .call(
-                Arc::clone(&self.spend) as _,
-                context(phase, branch),
-                request(amount),
-            )
-            .await
-    }
-
-    pub(crate) async fn balance(&self) -> (i64, i64, i64) {
-        let mut connection = self.fence.database().reader().acquire().await.unwrap();
-        queries::balance(&mut connection, WALLET).await.unwrap()
-    }
-
-    /// The branch's state in the fence.
-    pub(crate) async fn state(&self, branch: &str) -> Option<FenceState> {
-        use crate::fence::FenceDb;
-        let mut connection = self.fence.database().reader().acquire().await.unwrap();
-        Db::read(&mut connection, &key(branch))
-            .await
-            .unwrap()
-            .map(|row| row.state)
-    }
-
-    /// Puts a branch into the state a test begins with, by the calls that lead there.
-    pub(crate) async fn given(&self, state: Option<FenceState>, branch: &str, amount: i64) {
-        let Some(state) = state else { return };
-        if state != FenceState::Cancelled {
-            self.call(Phase::Try, branch, amount).await.unwrap();
-        }
-        match state {
-            FenceState::Tried => {}
-            FenceState::Confirmed => drop(self.call(Phase::Confirm, branch, amount).await.unwrap()),
-            FenceState::Cancelled => drop(self.call(Phase::Cancel, branch, amount).await.unwrap()),
-            FenceState::EndedByHand => {
-                self.fence
-                    .end_by_hand(&key(branch), Spend::SERVICE)
-                    .await
-                    .unwrap();
-            }
-        }
-    }
+/// The seed of a random test: `TERCET_TEST_SEED`, else a new one. Printed, so that a failure can be run again.
+pub(crate) fn seed() -> u64 {
+    let seed = std::env::var("TERCET_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(rand::random);
+    println!("TERCET_TEST_SEED={seed}");
+    seed
 }
 
-/// Opens a participant's file, with its tables.
-pub(crate) async fn open(path: &std::path::Path) -> Database {
-    let database = connect(&Options::new(path)).await.unwrap();
-    let own = Migrator::with_migrations(vec![Migration::new(
-        20_261_121_000_001,
-        Cow::Borrowed("wallet"),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(queries::MIGRATION),
-        false,
-    )]);
-    crate::sqlite::schema("test", &own)
-        .ensure(&database)
-        .await
-        .unwrap();
-    database
+/// Migrations of a test, beside the SDK's own.
+fn migrations(tables: &[&'static str]) -> Migrator {
+    let migrations = tables.iter().zip(1..).map(|(table, number)| {
+        Migration::new(
+            20_261_121_000_000 + number,
+            Cow::Borrowed("test"),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(table),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 pub(crate) fn key(branch: &str) -> BranchKey {

@@ -1,31 +1,22 @@
-//! The SQL of the test participant.
+//! The SQL of the test participant, written once for every database.
 
-use sqlx::SqliteConnection;
+use super::Connection;
+use crate::testing::Wallet;
 
-pub(crate) const MIGRATION: &str = "
-create table wallet (
-    id        text    not null primary key,
-    available integer not null check (available >= 0),
-    frozen    integer not null check (frozen >= 0),
-    spent     integer not null check (spent >= 0)
-) strict";
-
-pub(crate) async fn seed(
-    connection: &mut SqliteConnection,
-    id: &str,
-    amount: i64,
-) -> sqlx::Result<()> {
-    sqlx::query("insert into wallet (id, available, frozen, spent) values (?, ?, 0, 0)")
-        .bind(id)
-        .bind(amount)
-        .execute(connection)
-        .await?;
+pub(crate) async fn seed(connection: &mut Connection, id: &str, amount: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into wallet (id, available, frozen, spent, version) values (?, ?, 0, 0, 1)",
+    )
+    .bind(id)
+    .bind(amount)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// `available`, `frozen`, `spent`.
 pub(crate) async fn balance(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
 ) -> sqlx::Result<(i64, i64, i64)> {
     sqlx::query_as("select available, frozen, spent from wallet where id = ?")
@@ -35,26 +26,25 @@ pub(crate) async fn balance(
 }
 
 pub(crate) async fn freeze(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
     amount: i64,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query(
-        "update wallet set available = available - ?1, frozen = frozen + ?1 where id = ?2 and available >= ?1",
+        "update wallet set available = available - ?, frozen = frozen + ? where id = ? and available >= ?",
     )
     .bind(amount)
+    .bind(amount)
     .bind(id)
+    .bind(amount)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-pub(crate) async fn spend(
-    connection: &mut SqliteConnection,
-    id: &str,
-    amount: i64,
-) -> sqlx::Result<()> {
-    sqlx::query("update wallet set frozen = frozen - ?1, spent = spent + ?1 where id = ?2")
+pub(crate) async fn spend(connection: &mut Connection, id: &str, amount: i64) -> sqlx::Result<()> {
+    sqlx::query("update wallet set frozen = frozen - ?, spent = spent + ? where id = ?")
+        .bind(amount)
         .bind(amount)
         .bind(id)
         .execute(connection)
@@ -63,11 +53,12 @@ pub(crate) async fn spend(
 }
 
 pub(crate) async fn unfreeze(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
     amount: i64,
 ) -> sqlx::Result<()> {
-    sqlx::query("update wallet set frozen = frozen - ?1, available = available + ?1 where id = ?2")
+    sqlx::query("update wallet set frozen = frozen - ?, available = available + ? where id = ?")
+        .bind(amount)
         .bind(amount)
         .bind(id)
         .execute(connection)
@@ -75,13 +66,61 @@ pub(crate) async fn unfreeze(
     Ok(())
 }
 
-pub(crate) async fn count_fence_rows(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+pub(crate) async fn count_fence_rows(connection: &mut Connection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select count(*) from tercet_fence")
         .fetch_one(connection)
         .await
 }
 
-pub(crate) async fn drop_wallet(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn drop_wallet(connection: &mut Connection) -> sqlx::Result<()> {
     sqlx::query("drop table wallet").execute(connection).await?;
+    Ok(())
+}
+
+/// Takes the wallet's lock; false when there is none.
+pub(crate) async fn lock(connection: &mut Connection, id: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query("update wallet set version = version where id = ?")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(crate) async fn read(connection: &mut Connection, id: &str) -> sqlx::Result<Option<Wallet>> {
+    sqlx::query_as("select available, frozen, spent, version from wallet where id = ?")
+        .bind(id)
+        .fetch_optional(connection)
+        .await
+}
+
+/// From `before` to `after`; false when it isn't as it was before.
+pub(crate) async fn write(
+    connection: &mut Connection,
+    id: &str,
+    before: &Wallet,
+    after: &Wallet,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update wallet set available = ?, frozen = ?, spent = ?, version = version + 1 where id = ? and version = ?",
+    )
+    .bind(after.available)
+    .bind(after.frozen)
+    .bind(after.spent)
+    .bind(id)
+    .bind(before.version)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes what was spent available again.
+pub(crate) async fn refill(connection: &mut Connection, spent: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update wallet set available = available + ?, spent = spent - ?, version = version + 1",
+    )
+    .bind(spent)
+    .bind(spent)
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The fence on a real SQLite file: every cell of the table with what it does to the business, repeats, calls
+//! The fence on a real database (mounted once for each, in `testing/`): every cell of the table with what it does to the business, repeats, calls
 //! at once, failures half way, and a random walk that must keep the sums.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -10,12 +10,13 @@ use bytes::Bytes;
 use prost::Message;
 use tonic::Code;
 
-use super::FenceOptions;
+use super::{Connection, Db, Fixture, Notice, Saga, queries};
 use crate::clock::{micros, now_micros};
 use crate::error::ActionError;
-use crate::fence::{FenceState, Phase};
-use crate::testing::{Fixture, Left, Notice, Saga, context, queries, request};
+use crate::fence::{FenceOptions, FenceState, Phase};
+use crate::testing::{Left, context, request};
 
+#[path = "tests/walk.rs"]
 mod walk;
 
 const AMOUNT: i64 = 30;
@@ -426,14 +427,14 @@ async fn a_cancel_fences_off_its_try_until_that_would_be_too_late() {
 async fn an_action_that_panics_is_in_doubt_and_leaves_nothing() {
     struct Panics;
     impl crate::Action for Panics {
-        type Db = tercet_database::sqlite::Db;
+        type Db = Db;
         type Request = ();
         type Reply = ();
         const SERVICE: &'static str = "test.v1.PanicService";
 
         async fn on_try(
             &self,
-            connection: &mut sqlx::SqliteConnection,
+            connection: &mut Connection,
             _: &crate::BranchContext,
             (): (),
         ) -> Result<(), ActionError> {

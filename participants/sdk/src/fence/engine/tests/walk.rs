@@ -3,10 +3,11 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::super::{Fixture, Spend};
 use super::{AMOUNT, word};
 use crate::error::ActionError;
 use crate::fence::{FenceDb, FenceState, Phase};
-use crate::testing::{Fixture, Spend, key};
+use crate::testing::{key, seed};
 
 /// What a branch should be after a walk, kept beside the fence in the plainest way.
 #[derive(Clone, Copy, Default)]
@@ -40,16 +41,6 @@ impl Model {
         }
         "OK"
     }
-}
-
-/// The seed of a random test: `TERCET_TEST_SEED`, else a new one. Printed, so that a failure can be run again.
-fn seed() -> u64 {
-    let seed = std::env::var("TERCET_TEST_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(rand::random);
-    println!("TERCET_TEST_SEED={seed}");
-    seed
 }
 
 #[tokio::test]
