@@ -22,10 +22,12 @@ async fn execute(world: &World, gid: &str, stock: bool, wait_for: WaitFor) -> Tr
         user_id: RICH.0.into(),
         points: 1,
         order_ref: gid.into(),
+        ..Default::default()
     };
     let reserve = ReserveStockRequest {
         sku: PLENTY.0.into(),
         quantity: 1,
+        ..Default::default()
     };
     let mut branches = vec![message("1", "points", "spend", spend.encode_to_vec())];
     if stock {

@@ -16,6 +16,7 @@ fn reserve(quantity: i64) -> Branch {
     let request = ReserveStockRequest {
         sku: "tea".into(),
         quantity,
+        ..Default::default()
     };
     Branch {
         id: "stock".into(),

@@ -132,7 +132,11 @@ fn transaction(client: &Client, submission: &Submission) -> Execute {
         quantity,
         points_to_spend: points,
     };
-    let reserve = ReserveStockRequest { sku, quantity };
+    let reserve = ReserveStockRequest {
+        sku,
+        quantity,
+        ..Default::default()
+    };
     let execute = client
         .execute(gid.clone())
         .label("request_id", request_id)
@@ -146,6 +150,7 @@ fn transaction(client: &Client, submission: &Submission) -> Execute {
         user_id,
         points,
         order_ref: gid,
+        ..Default::default()
     };
     execute.branch(Branch::new("points", "points", "spend").message(&spend))
 }

@@ -5,13 +5,14 @@ use tercet_proto::shop::points::v1 as proto;
 use tercet_proto::shop::points::v1::points_service_server::PointsService;
 use tonic::{Code, Request, Response, Status};
 
-use super::ledger::Kind;
-use super::queries::{self, Account, Entry};
+use super::queries::{self, Account, Entry, OrderPoints};
 use super::{Connection, Database};
+use crate::ledger::{Kind, POINTS_MAX};
 
 const DOMAIN: &str = "shop.points.v1.PointsService";
-/// Points to begin with, so that sums stay far from overflow.
-const POINTS_MAX: i64 = 1_000_000_000_000;
+const USER_LENGTH_MAX: usize = 64;
+/// An order may be known by an older, longer key.
+const ORDER_LENGTH_MAX: usize = 128;
 
 /// Serves the rpcs from the database.
 #[derive(Debug)]
@@ -66,6 +67,44 @@ impl PointsService for Api {
         }))
     }
 
+    async fn list_order_points(
+        &self,
+        request: Request<proto::ListOrderPointsRequest>,
+    ) -> Result<Response<proto::ListOrderPointsResponse>, Status> {
+        let proto::ListOrderPointsRequest {
+            order_no,
+            page_size: size,
+            page_token,
+        } = request.into_inner();
+        let limit = page_size(size).map_err(|message| invalid(&message))?;
+        if !order_no.is_empty() && !is_id(&order_no, ORDER_LENGTH_MAX) {
+            return Err(invalid(
+                "order_no must be at most 128 visible ASCII characters",
+            ));
+        }
+        let after = parse_order_token(&page_token)?;
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let wanted = i64::from(limit) + 1;
+        let rows = if order_no.is_empty() {
+            queries::list_order_points(&mut connection, after, wanted).await
+        } else {
+            queries::list_points_of_order(&mut connection, &order_no, after.1, wanted).await
+        };
+        let mut rows = rows.map_err(database)?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next_page_token = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|row| format!("{} {}", row.order_no, row.user_id))
+            .unwrap_or_default();
+        let orders = rows.into_iter().map(order_to_proto).collect();
+        Ok(Response::new(proto::ListOrderPointsResponse {
+            orders,
+            next_page_token,
+        }))
+    }
+
     async fn seed_account(
         &self,
         request: Request<proto::SeedAccountRequest>,
@@ -112,8 +151,38 @@ fn parse_token(token: &str) -> Result<i64, Status> {
         .map_err(|_| invalid("page_token wasn't made by this service"))
 }
 
+/// A token is the order and the account of the last row shown, with a space between, which neither can hold.
+fn parse_order_token(token: &str) -> Result<(&str, &str), Status> {
+    if token.is_empty() {
+        return Ok(("", ""));
+    }
+    token
+        .split_once(' ')
+        .filter(|(order_no, user_id)| {
+            is_id(order_no, ORDER_LENGTH_MAX) && is_id(user_id, USER_LENGTH_MAX)
+        })
+        .ok_or_else(|| invalid("page_token wasn't made by this service"))
+}
+
+fn order_to_proto(row: OrderPoints) -> proto::OrderPoints {
+    let OrderPoints {
+        order_no,
+        user_id,
+        spent,
+        refunding,
+        refunded,
+    } = row;
+    proto::OrderPoints {
+        order_no,
+        user_id,
+        spent,
+        refunding,
+        refunded,
+    }
+}
+
 fn checked(user_id: String) -> Result<String, Status> {
-    if is_id(&user_id, 64) {
+    if is_id(&user_id, USER_LENGTH_MAX) {
         Ok(user_id)
     } else {
         Err(invalid("user_id must be 1 to 64 visible ASCII characters"))
@@ -140,6 +209,7 @@ fn entry_to_proto(entry: Entry) -> proto::LedgerEntry {
         order_ref: entry.order_ref.unwrap_or_default(),
         kind: Kind::proto(entry.kind).into(),
         number: entry.number,
+        entry_no: entry.entry_no,
         available_delta: entry.available_delta,
         frozen_delta: entry.frozen_delta,
         created_at: Some(timestamp(entry.created_at)),

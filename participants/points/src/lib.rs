@@ -1,16 +1,20 @@
 //! The demo shop's points service.
 //!
-//! One action, `points.spend` ([`SPEND`]): freezes a customer's points, then takes them out of the account or gives
-//! them back. `shop.points.v1.PointsService` is for looking at accounts and their ledger.
+//! Three actions: `points.spend` ([`SPEND`]) freezes a customer's points, then takes them out of the account or gives
+//! them back; `points.refund` ([`REFUND`]) gives spent ones back, never more than were spent for the order in total;
+//! `points.grant` ([`GRANT`]) is a message that rewards an order. `shop.points.v1.PointsService` is for looking at
+//! accounts and their ledger.
 //!
-//! `available` and `frozen` never change without a row in the ledger, and never go below zero. Must never: know what
-//! the points were spent on beyond the order's key.
+//! `available` and `frozen` never change without a row in the ledger, which is only ever added to, and never go below
+//! zero. Must never: know what the points were spent on beyond the order's key.
 //!
-//! Where next: `spend.rs` for the action, `queries.rs` for its SQL.
+//! Where next: `spend.rs` for an action, `ledger.rs` for its words, `queries.rs` for the SQL.
 
+mod ledger;
+mod mysql;
 mod sqlite;
 
-use tercet_database::{DatabaseUrl, OpenError, SchemaState};
+use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -19,6 +23,10 @@ use tercet_service::Drain;
 pub const PORT: u16 = 7412;
 /// The service of the action `points.spend`.
 pub const SPEND: &str = "shop.points.v1.SpendPointsService";
+/// The service of the action `points.grant`.
+pub const GRANT: &str = "shop.points.v1.GrantPointsService";
+/// The service of the action `points.refund`.
+pub const REFUND: &str = "shop.points.v1.RefundPointsService";
 
 /// Starts the service. The tables of an empty database are made; the coordinator need not be there yet.
 pub async fn serve(
@@ -36,7 +44,7 @@ pub async fn serve_with(
 ) -> Result<RunningParticipant, StartError> {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
-        url @ DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::serve(url, config, drain, layer).await,
     }
 }
 
@@ -44,7 +52,7 @@ pub async fn serve_with(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
-        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::migrate(url).await,
     }
 }
 
@@ -53,13 +61,6 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
 pub async fn seed(url: &DatabaseUrl, user_id: &str, points: u32) -> Result<bool, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::seed(path, user_id, points).await,
-        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::seed(url, user_id, points).await,
     }
-}
-
-fn not_built_yet(url: &DatabaseUrl) -> StartError {
-    StartError::Open(OpenError::NotBuiltYet {
-        what: "the service points",
-        url: url.to_string(),
-    })
 }

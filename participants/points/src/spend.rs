@@ -3,12 +3,9 @@
 use tercet_participant::{Action, ActionError, BranchContext, Refusal, is_id, now_micros};
 use tercet_proto::shop::points::v1::{SpendPointsRequest, SpendPointsTryResponse};
 
-use super::ledger::Kind;
 use super::queries::Movement;
 use super::{Connection, Db, queries};
-
-/// Points in one call, so that sums stay far from overflow.
-const POINTS_MAX: i64 = 1_000_000_000_000;
+use crate::ledger::{Kind, is_amount, is_name};
 
 /// Freezes and spends a customer's points.
 #[derive(Debug)]
@@ -44,7 +41,7 @@ impl Action for Spend {
         if !queries::write(connection, movement).await? {
             let message = format!(
                 "points for {} were taken by another branch",
-                request.order_ref
+                order(&request)
             );
             return Err(Refusal::already_exists("DUPLICATE_SPEND", message).into());
         }
@@ -73,10 +70,20 @@ impl Action for Spend {
     }
 }
 
+/// The order's key: refunds and the ledger go by it.
+fn order(request: &SpendPointsRequest) -> &str {
+    if request.order_no.is_empty() {
+        &request.order_ref
+    } else {
+        &request.order_no
+    }
+}
+
 fn movement(request: &SpendPointsRequest, kind: Kind) -> Movement<'_> {
     Movement {
         user_id: &request.user_id,
-        order_ref: Some(&request.order_ref),
+        order_ref: Some(order(request)),
+        entry_no: &request.spend_no,
         kind,
         points: request.points,
         now: now_micros(),
@@ -91,31 +98,38 @@ async fn settle(
     kind: Kind,
 ) -> Result<(), ActionError> {
     let movement = movement(request, kind);
+    let (user_id, points, order) = (&request.user_id, request.points, order(request));
     let is_settled = queries::apply(&mut *connection, movement).await?
-        && queries::write(connection, movement).await?;
-    if is_settled {
-        return Ok(());
+        && queries::write(&mut *connection, movement).await?;
+    if !is_settled {
+        return Err(ActionError::Internal(format!(
+            "{points} of {user_id} should be frozen for {order} and aren't"
+        )));
     }
-    let SpendPointsRequest {
-        user_id,
-        points,
-        order_ref,
-    } = request;
-    Err(ActionError::Internal(format!(
-        "{points} of {user_id} should be frozen for {order_ref} and aren't"
-    )))
+    if kind == Kind::Spend {
+        queries::add_spent(connection, order, user_id, points).await?;
+    }
+    Ok(())
 }
 
 fn check(request: &SpendPointsRequest) -> Result<(), Refusal> {
     let invalid = |message| Err(Refusal::invalid("INVALID_SPEND", message));
-    if !is_id(&request.user_id, 64) {
+    if !is_name(&request.user_id) {
         return invalid("user_id must be 1 to 64 visible ASCII characters");
     }
-    if !(1..=POINTS_MAX).contains(&request.points) {
+    if !is_amount(request.points) {
         return invalid("points must be 1 to 1000000000000");
     }
-    if !is_id(&request.order_ref, 128) {
-        return invalid("order_ref must be 1 to 128 visible ASCII characters");
+    if request.order_no.is_empty() && !is_id(&request.order_ref, 128) {
+        return invalid(
+            "order_no or order_ref must be set: 1 to 64 or 128 visible ASCII characters",
+        );
+    }
+    if !request.order_no.is_empty() && !is_name(&request.order_no) {
+        return invalid("order_no must be at most 64 visible ASCII characters");
+    }
+    if !request.spend_no.is_empty() && !is_name(&request.spend_no) {
+        return invalid("spend_no must be at most 64 visible ASCII characters");
     }
     Ok(())
 }

@@ -1,10 +1,9 @@
-//! The points service over real gRPC on a real file. After every step the account equals the sums of its ledger.
+//! The points service over real gRPC on a real database. After every step the account equals the sums of its ledger.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
-use tercet_database::DatabaseUrl;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant};
 use tercet_participant::{BranchContext, BranchKey, Phase, micros, now_micros};
 use tercet_proto::shop::points::v1::points_service_client::PointsServiceClient;
@@ -18,18 +17,20 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+use super::super::home::Home;
+
 const USER: &str = "ann";
 
-/// A running service on a file of its own, and a connection to it.
+/// A running service on a database of its own, and a connection to it.
 struct Shop {
-    folder: tempfile::TempDir,
+    home: Home,
     running: RunningParticipant,
     channel: Channel,
 }
 
 impl Shop {
     async fn open() -> Self {
-        let shop = Self::at(tempfile::tempdir().unwrap()).await;
+        let shop = Self::at(Home::new().await).await;
         let request = SeedAccountRequest {
             user_id: USER.to_owned(),
             points: 100,
@@ -39,16 +40,15 @@ impl Shop {
         shop
     }
 
-    async fn at(folder: tempfile::TempDir) -> Self {
-        let url = DatabaseUrl::Sqlite(folder.path().join("points.db"));
+    async fn at(home: Home) -> Self {
         // Nobody listens on port 1: the service must do without its coordinator.
-        let config = ParticipantConfig::embedded(url, vec![Endpoint::http("127.0.0.1", 1)]);
+        let config = ParticipantConfig::embedded(home.url(), vec![Endpoint::http("127.0.0.1", 1)]);
         let running = crate::serve(&config, Drain::new()).await.unwrap();
         let channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();
         Self {
-            folder,
+            home,
             running,
             channel,
         }
@@ -132,6 +132,7 @@ fn points(points: i64, order_ref: &str) -> SpendPointsRequest {
         user_id: USER.to_owned(),
         points,
         order_ref: order_ref.to_owned(),
+        ..Default::default()
     }
 }
 
@@ -249,7 +250,7 @@ async fn frozen_points_survive_a_death() {
     shop.spend(Phase::Try, "a", points(40, "o1")).await.unwrap();
     shop.running.abort().await;
 
-    let shop = Shop::at(shop.folder).await;
+    let shop = Shop::at(shop.home).await;
 
     assert_eq!(shop.balance().await, (60, 40));
     shop.spend(Phase::Confirm, "a", points(40, "o1"))

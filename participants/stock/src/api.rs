@@ -6,10 +6,11 @@ use tercet_proto::shop::stock::v1::stock_service_server::StockService;
 use tonic::{Code, Request, Response, Status};
 
 use super::Database;
-use super::queries::{self, Restocked, Stock};
+use super::queries::{self, OrderStock, Restocked, Stock};
 
 const DOMAIN: &str = "shop.stock.v1.StockService";
 const SKU_LENGTH_MAX: usize = 64;
+const ORDER_LENGTH_MAX: usize = 64;
 /// Pieces in one call, so that sums stay far from overflow.
 const QUANTITY_MAX: i64 = 1_000_000_000;
 
@@ -66,6 +67,45 @@ impl StockService for Api {
         let skus = skus.into_iter().map(to_proto).collect();
         Ok(Response::new(proto::ListSkusResponse {
             skus,
+            next_page_token,
+        }))
+    }
+
+    async fn list_order_stock(
+        &self,
+        request: Request<proto::ListOrderStockRequest>,
+    ) -> Result<Response<proto::ListOrderStockResponse>, Status> {
+        let proto::ListOrderStockRequest {
+            order_no,
+            page_size: size,
+            page_token,
+        } = request.into_inner();
+        let limit = page_size(size).map_err(|message| invalid(&message))?;
+        if !order_no.is_empty() && !is_id(&order_no, ORDER_LENGTH_MAX) {
+            return Err(invalid(
+                "order_no must be at most 64 visible ASCII characters",
+            ));
+        }
+        let after = OrderToken::parse(&page_token)?;
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let wanted = i64::from(limit) + 1;
+        let rows = if order_no.is_empty() {
+            let after = (after.order_no, after.sku);
+            queries::list_order_stock(&mut connection, after, wanted).await
+        } else {
+            queries::list_stock_of_order(&mut connection, &order_no, after.sku, wanted).await
+        };
+        let mut rows = rows.map_err(database)?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next_page_token = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|row| format!("{} {}", row.order_no, row.sku))
+            .unwrap_or_default();
+        let orders = rows.into_iter().map(order_to_proto).collect();
+        Ok(Response::new(proto::ListOrderStockResponse {
+            orders,
             next_page_token,
         }))
     }
@@ -133,6 +173,45 @@ fn checked(sku: String) -> Result<String, Status> {
         Ok(sku)
     } else {
         Err(invalid("sku must be 1 to 64 visible ASCII characters"))
+    }
+}
+
+/// The last row shown: its order and its SKU with a space between, which neither can hold.
+struct OrderToken<'a> {
+    order_no: &'a str,
+    sku: &'a str,
+}
+
+impl<'a> OrderToken<'a> {
+    fn parse(token: &'a str) -> Result<Self, Status> {
+        let parts = if token.is_empty() {
+            Some(("", ""))
+        } else {
+            token.split_once(' ').filter(|(order_no, sku)| {
+                (order_no.is_empty() || is_id(order_no, ORDER_LENGTH_MAX))
+                    && is_id(sku, SKU_LENGTH_MAX)
+            })
+        };
+        parts
+            .map(|(order_no, sku)| Self { order_no, sku })
+            .ok_or_else(|| invalid("page_token wasn't made by this service"))
+    }
+}
+
+fn order_to_proto(row: OrderStock) -> proto::OrderStock {
+    let OrderStock {
+        order_no,
+        sku,
+        held,
+        moving,
+        sold,
+    } = row;
+    proto::OrderStock {
+        order_no,
+        sku,
+        held,
+        moving,
+        sold,
     }
 }
 

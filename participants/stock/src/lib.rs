@@ -1,16 +1,21 @@
 //! The demo shop's stock service.
 //!
-//! Two actions: `stock.reserve` ([`RESERVE`]) sets pieces aside for an order, `stock.notify` ([`NOTIFY`]) is a
-//! message to the warehouse. `shop.stock.v1.StockService` is for looking and for restocking.
+//! Four actions move pieces of a SKU, always through `reserved`: `stock.reserve` ([`RESERVE`]) holds them for an order,
+//! `stock.sell` ([`SELL`]) sells them, `stock.release` ([`RELEASE`]) gives an unpaid order's back, `stock.return`
+//! ([`RETURN`]) takes sold ones back. `stock.notify` ([`NOTIFY`]) is a message to the warehouse.
+//! `shop.stock.v1.StockService` is for looking and for restocking.
 //!
-//! `available + reserved + held + sold` of a SKU never changes but by adding and restocking, and none of them goes
-//! below zero. Must never: know what an order costs or who placed it.
+//! `available + reserved + held + sold` of a SKU never changes but by adding and restocking, none of them goes below
+//! zero, and no order gets rid of more than it has. Must never: know what an order costs or who placed it; end a hold by
+//! itself: only a global transaction does.
 //!
-//! Where next: `reserve.rs` for the action, `queries.rs` for its SQL.
+//! Where next: `moves.rs` for what each action moves, `pieces.rs` for how, `queries.rs` for the SQL.
 
+mod moves;
+mod mysql;
 mod sqlite;
 
-use tercet_database::{DatabaseUrl, OpenError, SchemaState};
+use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -19,6 +24,12 @@ use tercet_service::Drain;
 pub const PORT: u16 = 7413;
 /// The service of the action `stock.reserve`.
 pub const RESERVE: &str = "shop.stock.v1.ReserveStockService";
+/// The service of the action `stock.sell`.
+pub const SELL: &str = "shop.stock.v1.SellStockService";
+/// The service of the action `stock.release`.
+pub const RELEASE: &str = "shop.stock.v1.ReleaseStockService";
+/// The service of the action `stock.return`.
+pub const RETURN: &str = "shop.stock.v1.ReturnStockService";
 /// The service of the action `stock.notify`.
 pub const NOTIFY: &str = "shop.stock.v1.NotifyService";
 
@@ -38,7 +49,7 @@ pub async fn serve_with(
 ) -> Result<RunningParticipant, StartError> {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
-        url @ DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::serve(url, config, drain, layer).await,
     }
 }
 
@@ -46,7 +57,7 @@ pub async fn serve_with(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
-        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::migrate(url).await,
     }
 }
 
@@ -55,13 +66,6 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
 pub async fn seed(url: &DatabaseUrl, sku: &str, quantity: u32) -> Result<bool, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::seed(path, sku, quantity).await,
-        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::seed(url, sku, quantity).await,
     }
-}
-
-fn not_built_yet(url: &DatabaseUrl) -> StartError {
-    StartError::Open(OpenError::NotBuiltYet {
-        what: "the service stock",
-        url: url.to_string(),
-    })
 }

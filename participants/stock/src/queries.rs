@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use tercet_participant::BranchContext;
 
 use super::Connection;
+use crate::moves::{OrderDelta, SkuDelta};
 
 /// The stock of one SKU, in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -12,6 +13,16 @@ pub(super) struct Stock {
     pub(super) available: i64,
     pub(super) reserved: i64,
     pub(super) held: i64,
+    pub(super) sold: i64,
+}
+
+/// What one order has of one SKU, in pieces.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub(super) struct OrderStock {
+    pub(super) order_no: String,
+    pub(super) sku: String,
+    pub(super) held: i64,
+    pub(super) moving: i64,
     pub(super) sold: i64,
 }
 
@@ -26,61 +37,87 @@ pub(super) enum Restocked {
     UnknownSku,
 }
 
-/// Available to reserved; false when there is less, or no such SKU.
-pub(super) async fn reserve(
+/// Changes a SKU's numbers; false when one of them would go below zero, or there is no such SKU.
+pub(super) async fn shift_sku(
     connection: &mut Connection,
     sku: &str,
-    quantity: i64,
+    delta: SkuDelta,
 ) -> sqlx::Result<bool> {
+    let SkuDelta {
+        available,
+        reserved,
+        held,
+        sold,
+    } = delta;
     let done = sqlx::query(
-        "update sku set available = available - ?, reserved = reserved + ?, version = version + 1 \
-         where sku = ? and available >= ?",
+        "update sku set available = available + ?, reserved = reserved + ?, held = held + ?, sold = sold + ?, \
+         version = version + 1 \
+         where sku = ? and available + ? >= 0 and reserved + ? >= 0 and held + ? >= 0 and sold + ? >= 0",
     )
-    .bind(quantity)
-    .bind(quantity)
+    .bind(available)
+    .bind(reserved)
+    .bind(held)
+    .bind(sold)
     .bind(sku)
-    .bind(quantity)
+    .bind(available)
+    .bind(reserved)
+    .bind(held)
+    .bind(sold)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Reserved to held; false when less is reserved.
-pub(super) async fn hold(
+/// Changes what an order has of a SKU; false when one of its numbers would go below zero, or it has nothing of it.
+pub(super) async fn shift_order(
     connection: &mut Connection,
+    order_no: &str,
     sku: &str,
-    quantity: i64,
+    delta: OrderDelta,
 ) -> sqlx::Result<bool> {
+    let OrderDelta { held, moving, sold } = delta;
     let done = sqlx::query(
-        "update sku set reserved = reserved - ?, held = held + ?, version = version + 1 \
-         where sku = ? and reserved >= ?",
+        "update order_stock set held = held + ?, moving = moving + ?, sold = sold + ? \
+         where order_no = ? and sku = ? and held + ? >= 0 and moving + ? >= 0 and sold + ? >= 0",
     )
-    .bind(quantity)
-    .bind(quantity)
+    .bind(held)
+    .bind(moving)
+    .bind(sold)
+    .bind(order_no)
     .bind(sku)
-    .bind(quantity)
+    .bind(held)
+    .bind(moving)
+    .bind(sold)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Reserved to available; false when less is reserved.
-pub(super) async fn release(
+/// The same for an order that only gains, and may have had nothing of the SKU before. The caller has changed the SKU's
+/// row, so nobody else is giving pieces of it meanwhile.
+pub(super) async fn give_order(
     connection: &mut Connection,
+    order_no: &str,
     sku: &str,
-    quantity: i64,
+    delta: OrderDelta,
 ) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update sku set reserved = reserved - ?, available = available + ?, version = version + 1 \
-         where sku = ? and reserved >= ?",
+    let inserted = sqlx::query(
+        "insert into order_stock (order_no, sku, held, moving, sold) values (?, ?, ?, ?, ?)",
     )
-    .bind(quantity)
-    .bind(quantity)
+    .bind(order_no)
     .bind(sku)
-    .bind(quantity)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(delta.held)
+    .bind(delta.moving)
+    .bind(delta.sold)
+    .execute(&mut *connection)
+    .await;
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            shift_order(connection, order_no, sku, delta).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn get(connection: &mut Connection, sku: &str) -> sqlx::Result<Option<Stock>> {
@@ -99,6 +136,57 @@ pub(super) async fn list(
     sqlx::query_as(
         "select sku, available, reserved, held, sold from sku where sku > ? order by sku limit ?",
     )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+}
+
+/// What an order has of a SKU.
+pub(super) async fn order_stock(
+    connection: &mut Connection,
+    order_no: &str,
+    sku: &str,
+) -> sqlx::Result<Option<OrderStock>> {
+    sqlx::query_as(
+        "select order_no, sku, held, moving, sold from order_stock where order_no = ? and sku = ?",
+    )
+    .bind(order_no)
+    .bind(sku)
+    .fetch_optional(connection)
+    .await
+}
+
+/// What orders have, by order and SKU, after the row `after`.
+pub(super) async fn list_order_stock(
+    connection: &mut Connection,
+    after: (&str, &str),
+    limit: i64,
+) -> sqlx::Result<Vec<OrderStock>> {
+    sqlx::query_as(
+        "select order_no, sku, held, moving, sold from order_stock \
+         where order_no >= ? and (order_no > ? or sku > ?) order by order_no, sku limit ?",
+    )
+    .bind(after.0)
+    .bind(after.0)
+    .bind(after.1)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+}
+
+/// What one order has, by SKU, after the SKU `after`.
+pub(super) async fn list_stock_of_order(
+    connection: &mut Connection,
+    order_no: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<OrderStock>> {
+    sqlx::query_as(
+        "select order_no, sku, held, moving, sold from order_stock \
+         where order_no = ? and sku > ? order by sku limit ?",
+    )
+    .bind(order_no)
     .bind(after)
     .bind(limit)
     .fetch_all(connection)

@@ -1,10 +1,9 @@
-//! The stock service over real gRPC on a real file: what each verb does to the sums, what is refused and how.
+//! The stock service over real gRPC on a real database: what each verb does to the sums, what is refused and how.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
-use tercet_database::DatabaseUrl;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant};
 use tercet_participant::{BranchContext, BranchKey, Phase, micros, now_micros};
 use tercet_proto::shop::stock::v1::notify_service_client::NotifyServiceClient;
@@ -21,45 +20,44 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+use super::super::home::Home;
 use super::queries;
 
-#[path = "tests/death.rs"]
 mod death;
 
-/// A running service on a file of its own, and a connection to it.
+/// A running service on a database of its own, and a connection to it.
 struct Shop {
-    folder: tempfile::TempDir,
+    home: Home,
     running: RunningParticipant,
     channel: Channel,
 }
 
-fn config(folder: &tempfile::TempDir) -> ParticipantConfig {
-    let url = DatabaseUrl::Sqlite(folder.path().join("stock.db"));
+fn config(home: &Home) -> ParticipantConfig {
     // Nobody listens on port 1: the service must do without its coordinator.
-    ParticipantConfig::embedded(url, vec![Endpoint::http("127.0.0.1", 1)])
+    ParticipantConfig::embedded(home.url(), vec![Endpoint::http("127.0.0.1", 1)])
 }
 
 impl Shop {
     async fn open() -> Self {
-        Self::at(tempfile::tempdir().unwrap()).await
+        Self::at(Home::new().await).await
     }
 
-    async fn at(folder: tempfile::TempDir) -> Self {
-        let running = crate::serve(&config(&folder), Drain::new()).await.unwrap();
+    async fn at(home: Home) -> Self {
+        let running = crate::serve(&config(&home), Drain::new()).await.unwrap();
         let channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();
         Self {
-            folder,
+            home,
             running,
             channel,
         }
     }
 
-    /// Dies, and comes back from its file.
+    /// Dies, and comes back with its database.
     async fn killed_and_restarted(self) -> Self {
         self.running.abort().await;
-        Self::at(self.folder).await
+        Self::at(self.home).await
     }
 
     async fn reserve(
@@ -76,6 +74,7 @@ impl Shop {
             ReserveStockRequest {
                 sku: sku.to_owned(),
                 quantity,
+                ..Default::default()
             },
         );
         match phase {
@@ -239,8 +238,9 @@ async fn a_notice_is_written_once() {
         .unwrap_err();
     assert_eq!(reason(&status), "INVALID_NOTICE");
 
-    let path = shop.folder.path().join("stock.db");
-    let database = super::sqlite::open(&super::schema(), &path).await.unwrap();
+    let database = super::database::open(&super::schema(), shop.home.location())
+        .await
+        .unwrap();
     let mut connection = database.reader().acquire().await.unwrap();
     let notices = queries::notices(&mut connection).await.unwrap();
     assert_eq!(notices, [("order-1".to_owned(), "paid".to_owned())]);
@@ -316,6 +316,7 @@ async fn calls_that_arent_the_contracts_are_refused_by_key() {
     let message = ReserveStockRequest {
         sku: "tea".to_owned(),
         quantity: 1,
+        ..Default::default()
     };
 
     let bare = client.r#try(message.clone()).await.unwrap_err();
@@ -407,7 +408,10 @@ async fn reflection_lists_what_is_served_here_and_nothing_else() {
         names,
         [
             crate::NOTIFY,
+            crate::RELEASE,
             crate::RESERVE,
+            crate::RETURN,
+            crate::SELL,
             "shop.stock.v1.StockService",
             "tercet.v1.FenceService"
         ]

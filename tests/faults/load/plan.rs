@@ -94,11 +94,13 @@ fn branches(
     let reserve = ReserveStockRequest {
         sku: sku.into(),
         quantity,
+        ..Default::default()
     };
     let spend = SpendPointsRequest {
         user_id: user.into(),
         points,
         order_ref: format!("ref-{id}"),
+        ..Default::default()
     };
     let notify = NotifyRequest {
         subject: format!("ref-{id}"),

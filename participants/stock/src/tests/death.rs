@@ -10,7 +10,7 @@ use tercet_service::Drain;
 use tokio::sync::Notify;
 use tonic::transport::Channel;
 
-use super::{Shop, call, config, reason};
+use super::{Home, Shop, call, config, reason};
 
 #[tokio::test]
 async fn what_was_tried_survives_a_death_and_is_confirmed_once_afterwards() {
@@ -37,7 +37,7 @@ async fn a_drained_service_lets_its_file_go() {
     shop.seed("tea", 1).await;
     shop.running.drain();
     shop.running.wait().await.unwrap();
-    let shop = Shop::at(shop.folder).await;
+    let shop = Shop::at(shop.home).await;
     assert_eq!(shop.stock("tea").await, [1, 0, 0, 0]);
 }
 
@@ -95,17 +95,17 @@ where
 
 #[tokio::test]
 async fn a_death_between_commit_and_answer_confirms_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = Home::new().await;
     let confirmed = Arc::new(Notify::new());
     let layer = CallLayer::new(DieAfterConfirm(Arc::clone(&confirmed)));
-    let running = crate::serve_with(&config(&folder), Drain::new(), layer)
+    let running = crate::serve_with(&config(&home), Drain::new(), layer)
         .await
         .unwrap();
     let channel = Channel::from_shared(running.addresses().grpc_url())
         .unwrap()
         .connect_lazy();
     let shop = Shop {
-        folder,
+        home,
         running,
         channel,
     };
@@ -113,7 +113,7 @@ async fn a_death_between_commit_and_answer_confirms_once() {
     shop.reserve(Phase::Try, "a", "tea", 4).await.unwrap();
 
     let Shop {
-        folder,
+        home,
         running,
         channel,
     } = shop;
@@ -121,6 +121,7 @@ async fn a_death_between_commit_and_answer_confirms_once() {
     let message = ReserveStockRequest {
         sku: "tea".to_owned(),
         quantity: 4,
+        ..Default::default()
     };
     let unanswered =
         tokio::spawn(async move { client.confirm(call(Phase::Confirm, "a", message)).await });
@@ -128,7 +129,7 @@ async fn a_death_between_commit_and_answer_confirms_once() {
     running.abort().await;
     assert!(unanswered.await.unwrap().is_err());
 
-    let shop = Shop::at(folder).await;
+    let shop = Shop::at(home).await;
     assert_eq!(shop.stock("tea").await, [6, 0, 4, 0]);
     shop.reserve(Phase::Confirm, "a", "tea", 4).await.unwrap();
     assert_eq!(shop.stock("tea").await, [6, 0, 4, 0]);
