@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tercet-database", &[]),
     ("tercet-service", &[]),
     ("tercet-checker", &[]),
+    ("tercet-test-databases", &[]),
     ("xtask", &[]),
     (
         "tercet-simulator",
@@ -71,7 +72,11 @@ const EVERYTHING: &[&str] = &[
     "tercet-proto",
     "tercet-service",
     "tercet-simulator",
+    "tercet-test-databases",
 ];
+
+/// What anybody's tests may use.
+const FOR_TESTS: &[&str] = &["tercet-checker", "tercet-test-databases"];
 
 /// Who may see sqlx. The root package only for the demo's sums, which `sql` holds.
 const SEES_SQLX: &[&str] = &[
@@ -82,6 +87,7 @@ const SEES_SQLX: &[&str] = &[
     "shop-points",
     "shop-stock",
     "tercet-checker",
+    "tercet-test-databases",
     "tercet",
 ];
 
@@ -138,8 +144,8 @@ fn crosses_a_wall(declared: &Declared) -> Option<String> {
         // Its own business, but for databases.
         Some(_) => uses != "sqlx" || SEES_SQLX.contains(&member.as_str()),
     };
-    // Anything may be checked by the checker; and a crate names itself to switch on what its own tests need.
-    let tests = kind == "dev" && (uses == "tercet-checker" || uses == member);
+    // A crate also names itself to switch on what its own tests need.
+    let tests = kind == "dev" && (FOR_TESTS.contains(&uses.as_str()) || uses == member);
     (!allowed && !tests).then(|| format!("{member} uses {uses} {kind}"))
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod command;
+mod databases;
 mod deny;
 mod node;
 mod protos;
