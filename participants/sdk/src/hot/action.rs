@@ -41,6 +41,17 @@ pub trait HotTable: Send + Sync + 'static {
         key: &str,
     ) -> impl Future<Output = sqlx::Result<Option<Self::Row>>> + Send;
 
+    /// The same with those parts of the row that the batch's calls name ([`HotAction::part`]), each once, ascending: for
+    /// a row that has others below it, of which a batch needs only a few. A part that isn't there is no error.
+    fn read_parts(
+        connection: &mut Connection<Self>,
+        key: &str,
+        parts: &[String],
+    ) -> impl Future<Output = sqlx::Result<Option<Self::Row>>> + Send {
+        let _ = parts;
+        Self::read(connection, key)
+    }
+
     /// One update from `before` to `after` that raises the version; false when the row isn't as it was `before`, which
     /// makes everything run again.
     fn write(
@@ -75,6 +86,12 @@ pub trait HotAction: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Which part of the row this phase needs besides, e.g. what one order has of a SKU; [`HotTable::read_parts`] reads it.
+    fn part<'a>(&self, phase: Phase, request: &'a Self::Request) -> Option<&'a str> {
+        let _ = (phase, request);
+        None
+    }
+
     /// The refusal of a try whose row isn't there.
     fn missing(&self, request: &Self::Request) -> Refusal;
 
@@ -105,6 +122,8 @@ pub(crate) trait Planner<T: HotTable>: Send + Sync + 'static {
     fn verbs(&self) -> Verbs;
     /// Whether the bytes are a request of this action, and which row they are about.
     fn key(&self, request: &[u8]) -> Result<String, ActionError>;
+    /// Which part of the row the phase needs; none of bytes that aren't a request.
+    fn part(&self, phase: Phase, request: &[u8]) -> Option<String>;
     /// Runs the verb on the row; the reply is empty for confirm and cancel.
     fn plan(
         &self,
@@ -127,6 +146,11 @@ impl<A: HotAction> Planner<A::Table> for A {
     fn key(&self, request: &[u8]) -> Result<String, ActionError> {
         let request = A::Request::decode(request)?;
         Ok(HotAction::key(self, &request).to_owned())
+    }
+
+    fn part(&self, phase: Phase, request: &[u8]) -> Option<String> {
+        let request = A::Request::decode(request).ok()?;
+        HotAction::part(self, phase, &request).map(str::to_owned)
     }
 
     fn plan(

@@ -1,6 +1,7 @@
 //! Runs a batch in one SQL transaction, again where the database got in its own way, and in halves where one of the
 //! calls is to blame.
 
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::clock::{micros, now_micros};
 use crate::context::BranchKey;
 use crate::error::ActionError;
 use crate::fence::rerun::{Reruns, commit, roll_back};
-use crate::fence::{Fence, FenceDb, FenceVerdict, NewRow, Phase, verdict};
+use crate::fence::{Fence, FenceDb, FenceRow, FenceVerdict, NewRow, Phase, verdict};
 
 /// What running a batch needs.
 pub(super) struct Runner<'a, T: HotTable> {
@@ -108,12 +109,13 @@ impl<T: HotTable> Runner<'_, T> {
         connection: &mut <T::Db as sqlx::Database>::Connection,
         calls: &[Call<T>],
     ) -> Result<(Plan<T>, bool), ActionError> {
-        let row = if T::lock(connection, self.key).await? {
-            T::read(connection, self.key).await?
+        let is_there = T::lock(connection, self.key).await?;
+        let stored = T::Db::read_many(connection, &keys(calls)).await?;
+        let row = if is_there {
+            T::read_parts(connection, self.key, &parts(calls, &stored)).await?
         } else {
             None
         };
-        let stored = T::Db::read_many(connection, &keys(calls)).await?;
         let before = row.clone();
         let plan = Plan::of(self.key, calls, row, stored);
         let writes = plan.writes(before.as_ref());
@@ -204,10 +206,7 @@ impl<T: HotTable> Runner<'_, T> {
 }
 
 /// The answer to a try whose branch has a row: it never runs.
-fn repeated<T: HotTable>(
-    call: &Call<T>,
-    known: &crate::fence::FenceRow,
-) -> Result<Bytes, ActionError> {
+fn repeated<T: HotTable>(call: &Call<T>, known: &FenceRow) -> Result<Bytes, ActionError> {
     let verbs = call.planner.verbs();
     match verdict(Phase::Try, Some(known.state), verbs, call.timeliness) {
         FenceVerdict::Repeat => Ok(known.reply.clone().into()),
@@ -222,6 +221,23 @@ fn keys<T: HotTable>(calls: &[Call<T>]) -> Vec<&BranchKey> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The parts of the row that the calls need, each once: those of what was tried, and those of what is sent now.
+fn parts<T: HotTable>(calls: &[Call<T>], stored: &[FenceRow]) -> Vec<String> {
+    let stored: HashMap<&BranchKey, &FenceRow> = stored.iter().map(|row| (&row.key, row)).collect();
+    let mut parts = BTreeSet::new();
+    for call in calls {
+        let phase = call.context.phase;
+        parts.extend(call.planner.part(phase, &call.request));
+        let tried = stored
+            .get(&call.context.key)
+            .filter(|row| row.service == call.planner.service() && row.request != call.request);
+        if let Some(tried) = tried {
+            parts.extend(call.planner.part(phase, &tried.request));
+        }
+    }
+    parts.into_iter().collect()
 }
 
 /// Whether one of the calls, and not the database's state, may be what makes a batch fail.
