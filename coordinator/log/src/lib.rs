@@ -19,6 +19,7 @@ mod codec;
 mod entry;
 pub mod faults;
 mod group;
+mod kinds;
 mod memory;
 mod open;
 mod pages;

@@ -3,7 +3,7 @@
 use tercet_core::{Gid, Timestamp};
 
 use crate::codec::StoredRow;
-use crate::{Damaged, OpenPage, Page, PageToken, Stored};
+use crate::{Damaged, LogError, OpenPage, Page, PageToken, Stored};
 
 /// A page of open transactions from at most `limit` rows in order of gid.
 ///
@@ -52,4 +52,24 @@ fn decode(rows: Vec<StoredRow>) -> (Vec<Stored>, Vec<Damaged>) {
         }
     }
     (readable, damaged)
+}
+
+/// The number of the audit record that a page goes on before.
+pub(crate) fn before_audit(after: Option<&PageToken>) -> Result<i64, LogError> {
+    after.map_or(Ok(i64::MAX), |after| {
+        after
+            .key
+            .parse()
+            .map_err(|_| LogError::Invalid("the page token is not one of this list".to_owned()))
+    })
+}
+
+/// A transaction from its row.
+pub(crate) fn stored(row: Option<StoredRow>, gid: &Gid) -> Result<Option<Stored>, LogError> {
+    row.map(Stored::try_from)
+        .transpose()
+        .map_err(|error| LogError::Damaged {
+            gid: gid.clone(),
+            error,
+        })
 }

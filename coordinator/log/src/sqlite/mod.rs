@@ -5,8 +5,11 @@
 //! unknown (an IO error) it never writes again: the process has to end, and the next start reads the truth.
 
 mod batch;
+#[path = "dialect/queries.rs"]
+mod dialect;
 #[path = "../queries.rs"]
 mod queries;
+#[path = "../reads.rs"]
 mod reads;
 mod session;
 #[cfg(test)]
@@ -20,6 +23,7 @@ use tercet_database::sqlite::{self, Database, Options, connect};
 use tercet_database::{ErrorClass, Holder, HolderLock, OpenError, Schema, SchemaState, classify};
 use tokio::sync::Mutex;
 
+use crate::pages::{before_audit, stored};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
     PageToken, Session, Stored, TransactionLog, Verdict,
@@ -110,6 +114,13 @@ impl SqliteStore {
                 Err(error)
             }
         }
+    }
+}
+
+impl SqliteStore {
+    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, LogError> {
+        let acquired = self.database.reader().acquire().await;
+        acquired.map_err(|error| log_error(&error))
     }
 }
 
@@ -206,7 +217,8 @@ impl TransactionLog for SqliteStore {
     }
 
     async fn read(&self, gid: &Gid) -> Result<Option<Stored>, LogError> {
-        reads::read(&self.database, gid).await
+        let row = reads::read(&mut *self.reader().await?, gid).await;
+        stored(row.map_err(|error| log_error(&error))?, gid)
     }
 
     async fn open_transactions(
@@ -214,7 +226,10 @@ impl TransactionLog for SqliteStore {
         after: Option<&Gid>,
         limit: usize,
     ) -> Result<OpenPage, LogError> {
-        reads::open_transactions(&self.database, self.session.id, after, limit).await
+        let owner = self.session.id;
+        reads::open_transactions(&mut *self.reader().await?, owner, after, limit)
+            .await
+            .map_err(|error| log_error(&error))
     }
 
     async fn list(
@@ -223,7 +238,9 @@ impl TransactionLog for SqliteStore {
         after: Option<&PageToken>,
         limit: usize,
     ) -> Result<Page<Stored>, LogError> {
-        reads::list(&self.database, filter, after, limit).await
+        reads::list(&mut *self.reader().await?, filter, after, limit)
+            .await
+            .map_err(|error| log_error(&error))
     }
 
     async fn list_audit(
@@ -232,7 +249,10 @@ impl TransactionLog for SqliteStore {
         after: Option<&PageToken>,
         limit: usize,
     ) -> Result<Page<AuditRecord>, LogError> {
-        reads::list_audit(&self.database, filter, after, limit).await
+        let before = before_audit(after)?;
+        reads::list_audit(&mut *self.reader().await?, filter, before, limit)
+            .await
+            .map_err(|error| log_error(&error))
     }
 
     async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError> {
@@ -240,7 +260,9 @@ impl TransactionLog for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts, LogError> {
-        reads::counts(&self.database).await
+        reads::counts(&mut *self.reader().await?)
+            .await
+            .map_err(|error| log_error(&error))
     }
 
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {

@@ -3,7 +3,7 @@
 use tercet_core::Timestamp;
 use tercet_database::sqlite::Database;
 
-use super::{batch, log_error, queries};
+use super::{batch, dialect, log_error, queries};
 use crate::{AuditRecord, LogError, Session, SessionId};
 
 /// The most transactions that one step of a purge deletes: each has a placeholder of its own.
@@ -16,27 +16,27 @@ pub(super) async fn open(
     opened_at: Timestamp,
 ) -> Result<Session, sqlx::Error> {
     let mut transaction = database.begin().await?;
-    let last: i64 = sqlx::query_scalar(queries::LAST_SESSION)
+    let last: i64 = sqlx::query_scalar(dialect::LAST_SESSION)
         .fetch_one(&mut *transaction)
         .await?;
     let id = last + 1;
-    sqlx::query(queries::INSERT_SESSION)
+    sqlx::query(dialect::INSERT_SESSION)
         .bind(id)
         .bind(0_i64)
         .bind(&endpoint)
         .bind(opened_at.as_micros())
         .execute(&mut *transaction)
         .await?;
-    sqlx::query(queries::FENCE_OTHERS)
+    sqlx::query(dialect::FENCE_OTHERS)
         .bind(id)
         .execute(&mut *transaction)
         .await?;
-    let adopted = sqlx::query(queries::ADOPT)
+    let adopted = sqlx::query(dialect::ADOPT)
         .bind(id)
         .execute(&mut *transaction)
         .await?
         .rows_affected();
-    sqlx::query(queries::FORGET_SESSIONS)
+    sqlx::query(dialect::FORGET_SESSIONS)
         .bind(id)
         .execute(&mut *transaction)
         .await?;
@@ -49,7 +49,7 @@ pub(super) async fn open(
 }
 
 pub(super) async fn fence_own(database: &Database, session: SessionId) -> Result<(), sqlx::Error> {
-    sqlx::query(queries::FENCE_OWN)
+    sqlx::query(dialect::FENCE_OWN)
         .bind(session.0)
         .execute(database.writer())
         .await?;
@@ -61,7 +61,7 @@ async fn holds(
     transaction: &mut sqlx::Transaction<'_, super::Db>,
     session: SessionId,
 ) -> Result<(), LogError> {
-    let holding: i64 = sqlx::query_scalar(queries::HOLDS)
+    let holding: i64 = sqlx::query_scalar(dialect::HOLDS)
         .bind(session.0)
         .fetch_one(&mut **transaction)
         .await

@@ -6,14 +6,15 @@ pub(super) mod queries;
 use std::collections::HashSet;
 
 use sqlx::{Arguments as _, SqliteConnection};
-use tercet_core::{Gid, Timestamp};
+use tercet_core::Gid;
 
 use self::queries::ManyRows;
 use super::Db;
 use crate::codec::{StoredRow, mode_code, state_code};
-use crate::entry::{DefinitionColumns, Row};
-use crate::sqlite::queries as shared;
-use crate::{AuditRecord, Entry, Lane, SessionId, Stored, Verdict, Write};
+use crate::entry::DefinitionColumns;
+use crate::kinds::{Begin, Change, Kinds, found, micros, verdicts};
+use crate::sqlite::{dialect, queries as shared};
+use crate::{AuditRecord, Entry, Lane, SessionId, Verdict};
 
 type Arguments = <Db as sqlx::Database>::Arguments;
 
@@ -25,23 +26,6 @@ pub(super) enum Outcome {
     Fenced,
 }
 
-/// A change and the version that it expects.
-struct Change<'a> {
-    gid: &'a Gid,
-    expected: i64,
-    row: &'a Row,
-}
-
-/// The entries of a batch by kind of statement.
-#[derive(Default)]
-struct Kinds<'a> {
-    begins: Vec<(&'a Gid, &'a Row, &'a DefinitionColumns)>,
-    updates: Vec<Change<'a>>,
-    redefinitions: Vec<(Change<'a>, &'a DefinitionColumns)>,
-    /// Why an entry isn't written at all, by its place in the batch.
-    invalid: Vec<(usize, String)>,
-}
-
 /// Writes `batch`; the caller commits, and only then hands out the verdicts.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
@@ -50,7 +34,7 @@ pub(super) async fn write(
     appended: i64,
     batch: &[Entry],
 ) -> Result<Outcome, sqlx::Error> {
-    let raised = sqlx::query(shared::RAISE_APPENDED)
+    let raised = sqlx::query(dialect::RAISE_APPENDED)
         .bind(appended + 1)
         .bind(session.0)
         .bind(i64::from(lane.0))
@@ -79,65 +63,6 @@ pub(super) async fn write(
         &written,
         duplicates,
     )))
-}
-
-impl<'a> Kinds<'a> {
-    fn of(batch: &'a [Entry]) -> Self {
-        let mut kinds = Self::default();
-        for (index, entry) in batch.iter().enumerate() {
-            if let Err(reason) = entry.check() {
-                kinds.invalid.push((index, reason));
-                continue;
-            }
-            let gid = &entry.gid;
-            match &entry.write {
-                Write::Begin(row) => {
-                    if let Some(definition) = &row.definition {
-                        kinds.begins.push((gid, row, definition));
-                    }
-                }
-                Write::Update {
-                    expected_version,
-                    row,
-                } => {
-                    let expected = i64::try_from(*expected_version).unwrap_or(i64::MAX);
-                    let change = Change { gid, expected, row };
-                    match &row.definition {
-                        Some(definition) => kinds.redefinitions.push((change, definition)),
-                        None => kinds.updates.push(change),
-                    }
-                }
-            }
-        }
-        kinds
-    }
-}
-
-/// What wasn't written is invalid, a duplicate, or stale, in this order.
-fn verdicts(
-    batch: &[Entry],
-    invalid: Vec<(usize, String)>,
-    written: &HashSet<String>,
-    mut duplicates: Vec<(String, Verdict)>,
-) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = batch
-        .iter()
-        .map(|entry| {
-            if written.contains(entry.gid.as_str()) {
-                return Verdict::Written;
-            }
-            let found = duplicates
-                .iter()
-                .position(|(gid, _)| gid == entry.gid.as_str());
-            found.map_or(Verdict::Stale, |position| {
-                duplicates.swap_remove(position).1
-            })
-        })
-        .collect();
-    for (index, reason) in invalid {
-        verdicts[index] = Verdict::Invalid(reason);
-    }
-    verdicts
 }
 
 /// Runs `statement` for all of `rows`, in as few pieces as its sizes allow, and adds what it returns to `returned`.
@@ -171,11 +96,10 @@ async fn run<T>(
 async fn insert(
     connection: &mut SqliteConnection,
     session: SessionId,
-    begins: &[(&Gid, &Row, &DefinitionColumns)],
+    begins: &[Begin<'_>],
     written: &mut HashSet<String>,
 ) -> Result<(), sqlx::Error> {
-    let bind = |arguments: &mut Arguments,
-                (gid, row, definition): &(&Gid, &Row, &DefinitionColumns)| {
+    let bind = |arguments: &mut Arguments, (gid, row, definition): &Begin<'_>| {
         arguments.add(gid.as_str())?;
         arguments.add(session.0)?;
         arguments.add(state_code(row.state))?;
@@ -251,7 +175,7 @@ async fn redefine(
 
 async fn insert_labels(
     connection: &mut SqliteConnection,
-    begins: &[(&Gid, &Row, &DefinitionColumns)],
+    begins: &[Begin<'_>],
     written: &HashSet<String>,
 ) -> Result<(), sqlx::Error> {
     let labels: Vec<(&str, &str, &str)> = begins
@@ -313,7 +237,7 @@ pub(super) async fn insert_audit(
 /// What the log holds under the gids of begins that weren't written.
 async fn duplicates(
     connection: &mut SqliteConnection,
-    begins: &[(&Gid, &Row, &DefinitionColumns)],
+    begins: &[Begin<'_>],
     written: &HashSet<String>,
 ) -> Result<Vec<(String, Verdict)>, sqlx::Error> {
     let gids: Vec<&str> = begins
@@ -329,16 +253,5 @@ async fn duplicates(
         .persistent(false)
         .fetch_all(connection)
         .await?;
-    let verdict = |row| match Stored::try_from(row) {
-        Ok(stored) => Verdict::Duplicate(Box::new(stored)),
-        Err(error) => Verdict::Invalid(format!("the stored transaction can't be read: {error}")),
-    };
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.gid.clone(), verdict(row)))
-        .collect())
-}
-
-fn micros(time: Option<Timestamp>) -> Option<i64> {
-    time.map(Timestamp::as_micros)
+    Ok(found(rows))
 }

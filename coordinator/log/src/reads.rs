@@ -1,58 +1,51 @@
-//! Reading an SQLite file. Readers never wait for the writer, and see everything that was ever answered as written.
+//! Reading an SQL database: one statement each, on a connection that whoever mounts this provides. Mounted once for each
+//! database.
 
 use tercet_core::{BranchId, Gid, ParticipantName, Timestamp, TransactionState};
-use tercet_database::sqlite::Database;
 
-use super::{log_error, queries};
+use super::{Db, queries};
 use crate::codec::{StoredRow, state_of_code};
 use crate::pages::{open_page, page};
-use crate::{
-    AuditFilter, AuditRecord, Counts, Filter, LogError, OpenPage, Page, PageToken, SessionId,
-    Stored,
-};
+use crate::{AuditFilter, AuditRecord, Counts, Filter, OpenPage, Page, PageToken, SessionId};
 
-pub(super) async fn read(database: &Database, gid: &Gid) -> Result<Option<Stored>, LogError> {
-    let row: Option<StoredRow> = sqlx::query_as(queries::READ)
+type Connection = <Db as sqlx::Database>::Connection;
+
+pub(super) async fn read(
+    connection: &mut Connection,
+    gid: &Gid,
+) -> Result<Option<StoredRow>, sqlx::Error> {
+    sqlx::query_as(queries::READ)
         .bind(gid.as_str())
-        .fetch_optional(database.reader())
+        .fetch_optional(connection)
         .await
-        .map_err(|error| log_error(&error))?;
-    row.map(Stored::try_from)
-        .transpose()
-        .map_err(|error| LogError::Damaged {
-            gid: gid.clone(),
-            error,
-        })
 }
 
 pub(super) async fn open_transactions(
-    database: &Database,
+    connection: &mut Connection,
     owner: SessionId,
     after: Option<&Gid>,
     limit: usize,
-) -> Result<OpenPage, LogError> {
+) -> Result<OpenPage, sqlx::Error> {
     let rows: Vec<StoredRow> = sqlx::query_as(queries::OPEN)
         .bind(owner.0)
         .bind(after.map_or("", Gid::as_str))
         .bind(sql_limit(limit))
-        .fetch_all(database.reader())
-        .await
-        .map_err(|error| log_error(&error))?;
+        .fetch_all(connection)
+        .await?;
     Ok(open_page(rows, limit))
 }
 
 pub(super) async fn list(
-    database: &Database,
+    connection: &mut Connection,
     filter: &Filter,
     after: Option<&PageToken>,
     limit: usize,
-) -> Result<Page<Stored>, LogError> {
+) -> Result<Page<crate::Stored>, sqlx::Error> {
     let rows: Vec<StoredRow> = queries::list(filter, after, sql_limit(limit))
         .build_query_as()
         .persistent(false)
-        .fetch_all(database.reader())
-        .await
-        .map_err(|error| log_error(&error))?;
+        .fetch_all(connection)
+        .await?;
     Ok(page(rows, limit))
 }
 
@@ -88,23 +81,16 @@ impl From<AuditRow> for AuditRecord {
 }
 
 pub(super) async fn list_audit(
-    database: &Database,
+    connection: &mut Connection,
     filter: &AuditFilter,
-    after: Option<&PageToken>,
+    before: i64,
     limit: usize,
-) -> Result<Page<AuditRecord>, LogError> {
-    let before = after.map_or(Ok(i64::MAX), |after| {
-        after
-            .key
-            .parse()
-            .map_err(|_| LogError::Invalid("the page token is not one of this list".to_owned()))
-    })?;
+) -> Result<Page<AuditRecord>, sqlx::Error> {
     let rows: Vec<AuditRow> = queries::list_audit(filter, before, sql_limit(limit))
         .build_query_as()
         .persistent(false)
-        .fetch_all(database.reader())
-        .await
-        .map_err(|error| log_error(&error))?;
+        .fetch_all(connection)
+        .await?;
     let next = rows
         .last()
         .filter(|_| rows.len() == limit)
@@ -119,11 +105,10 @@ pub(super) async fn list_audit(
     })
 }
 
-pub(super) async fn counts(database: &Database) -> Result<Counts, LogError> {
+pub(super) async fn counts(connection: &mut Connection) -> Result<Counts, sqlx::Error> {
     let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(queries::COUNTS)
-        .fetch_all(database.reader())
-        .await
-        .map_err(|error| log_error(&error))?;
+        .fetch_all(connection)
+        .await?;
     let number = |count| u64::try_from(count).unwrap_or(0);
     let mut counts = Counts::default();
     for (state, open, attention, parked, oldest) in rows {
