@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tercet-service", &[]),
     ("tercet-checker", &[]),
     ("tercet-test-databases", &[]),
+    ("tercet-test-proxy", &[]),
     ("xtask", &[]),
     (
         "tercet-simulator",
@@ -73,10 +74,11 @@ const EVERYTHING: &[&str] = &[
     "tercet-service",
     "tercet-simulator",
     "tercet-test-databases",
+    "tercet-test-proxy",
 ];
 
 /// What anybody's tests may use.
-const FOR_TESTS: &[&str] = &["tercet-checker", "tercet-test-databases"];
+const FOR_TESTS: &[&str] = &["tercet-checker", "tercet-test-databases", "tercet-test-proxy"];
 
 /// Who may see sqlx. The root package only for the demo's sums, which `sql` holds.
 const SEES_SQLX: &[&str] = &[
