@@ -5,7 +5,7 @@ use std::fmt;
 /// The rules, by the names that a report shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// The database itself finds the file in order.
+    /// The database itself finds its file or tables in order.
     Integrity,
     /// A row of the log is one story: state, times, participants and branches agree.
     LogRow,

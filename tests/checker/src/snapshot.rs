@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub points: Points,
     /// The order service's table.
     pub orders: Vec<Order>,
-    /// What SQLite itself finds wrong with a file, with the file's name.
+    /// What the database itself finds wrong with a file or table, with its name.
     pub damaged: Vec<String>,
 }
 
