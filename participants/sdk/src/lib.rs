@@ -30,6 +30,7 @@ mod fence;
 mod fence_service;
 mod hot;
 pub mod mysql;
+pub mod outbox;
 mod participant;
 mod resolver;
 mod schema;

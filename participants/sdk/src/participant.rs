@@ -5,8 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tercet_client::Client;
 use tercet_database::Connections;
 use tercet_proto::tercet::v1::fence_service_server::FenceServiceServer;
+use tercet_proto::tercet::v1::initiator_service_server::InitiatorServiceServer;
 use tercet_service::Services;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -21,6 +25,7 @@ use crate::coordinator::Coordinator;
 use crate::fence::{Fence, FenceDb, FenceOptions};
 use crate::fence_service::FenceReader;
 use crate::hot::{HotAction, HotCalls, HotRows, HotTable};
+use crate::outbox::{GrpcCourier, InitiatorCheck, Outbox, OutboxDb};
 use crate::resolver::{Actions, Resolver, ResolverOptions};
 use crate::served::{PlainCalls, Served};
 
@@ -72,7 +77,11 @@ pub struct Participant<D: FenceDb> {
     actions: Actions,
     services: Services,
     layer: CallLayer,
+    background: Vec<Background>,
 }
+
+/// Something that runs beside the server as long as it is up.
+pub(crate) type Background = BoxFuture<'static, ()>;
 
 impl<D: FenceDb> Participant<D> {
     /// A participant with its fence in `database`, whose tables exist already. It offers
@@ -86,7 +95,27 @@ impl<D: FenceDb> Participant<D> {
             actions: Actions::new(),
             services,
             layer: CallLayer::default(),
+            background: Vec::new(),
         }
+    }
+
+    /// Sends what is written to `outbox`, and answers the coordinator's questions about it, by `client`.
+    #[must_use]
+    pub fn outbox(mut self, outbox: &Outbox<D>, client: &Client) -> Self
+    where
+        D: OutboxDb,
+    {
+        let courier = Arc::new(GrpcCourier::new(client, outbox.options()));
+        let check = InitiatorCheck::new(outbox.clone(), courier);
+        self.services = self.services.grpc(InitiatorServiceServer::new(check));
+        self.background(outbox.clone().run(client.clone()))
+    }
+
+    /// Runs something beside the server as long as it is up; it is dropped when the server has stopped.
+    #[must_use]
+    pub fn background(mut self, task: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.background.push(task.boxed());
+        self
     }
 
     /// Puts a layer around every action that is added from now on.
@@ -181,9 +210,9 @@ impl<D: FenceDb> Participant<D> {
         Cleaner::new(self.fence.clone())
     }
 
-    /// What is to be served.
-    pub fn into_services(self) -> Services {
-        self.services
+    /// What is to be served, and what runs beside it.
+    pub(crate) fn into_parts(self) -> (Services, Vec<Background>) {
+        (self.services, self.background)
     }
 }
 

@@ -231,8 +231,12 @@ pub async fn start<D: FenceDb>(
         let stop = participant.fence().stop().clone();
         let resolver = participant.resolver(coordinator, ResolverOptions::default());
         let cleaner = participant.cleaner();
-        let server = bound.start(participant.into_services(), drain)?;
+        let (services, beside) = participant.into_parts();
+        let server = bound.start(services, drain)?;
         let mut background = JoinSet::new();
+        for task in beside {
+            background.spawn(task);
+        }
         background.spawn(resolver.run());
         background.spawn(cleaner.run());
         Ok((server, stop, background))

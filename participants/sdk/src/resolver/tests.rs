@@ -67,12 +67,12 @@ fn later() -> i64 {
 }
 
 impl Doubt {
-    async fn new() -> Self {
+    async fn new() -> Option<Self> {
         Self::with(ResolverOptions::default()).await
     }
 
-    async fn with(options: ResolverOptions) -> Self {
-        let fixture = Fixture::new().await;
+    async fn with(options: ResolverOptions) -> Option<Self> {
+        let fixture = Fixture::new().await?;
         let coordinator = Scripted::default();
         let mut actions = Actions::new();
         let plain = |action| PlainCalls {
@@ -89,11 +89,11 @@ impl Doubt {
             coordinator.clone(),
             options,
         );
-        Self {
+        Some(Self {
             fixture,
             coordinator,
             resolver,
-        }
+        })
     }
 
     async fn tried(&self, branch: &str) {
@@ -118,7 +118,7 @@ impl Doubt {
 
 #[tokio::test]
 async fn nobody_is_asked_before_the_time_or_about_what_has_ended() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     doubt.tried("a").await;
     doubt
         .fixture
@@ -141,7 +141,7 @@ async fn nobody_is_asked_before_the_time_or_about_what_has_ended() {
 
 #[tokio::test]
 async fn each_verdict_does_what_it_says() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     for (branch, resolution) in [
         ("confirm", Resolution::Confirm),
         ("cancel", Resolution::Cancel),
@@ -184,7 +184,7 @@ async fn each_verdict_does_what_it_says() {
 
 #[tokio::test]
 async fn a_branch_that_stays_in_doubt_is_asked_about_more_and_more_rarely() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     doubt.tried("a").await;
     doubt.coordinator.answer("a", Resolution::Pending);
     let mut now = later();
@@ -221,7 +221,7 @@ async fn a_round_is_bounded_and_the_next_one_takes_the_rest() {
         batch: 3,
         ..ResolverOptions::default()
     };
-    let doubt = Doubt::with(options).await;
+    let doubt = given!(Doubt::with(options));
     for branch in ["a", "b", "c", "d", "e"] {
         doubt.tried(branch).await;
         doubt.coordinator.answer(branch, Resolution::Cancel);
@@ -235,7 +235,7 @@ async fn a_round_is_bounded_and_the_next_one_takes_the_rest() {
 
 #[tokio::test]
 async fn an_action_that_fails_keeps_its_branch() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     doubt.tried("a").await;
     doubt.coordinator.answer("a", Resolution::Confirm);
     doubt.fixture.spend.0.fail_next(1);
@@ -252,7 +252,7 @@ async fn an_action_that_fails_keeps_its_branch() {
 
 #[tokio::test]
 async fn a_branch_of_an_action_that_is_gone_is_kept() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     // As if the row had been left by an action that an older version served.
     let mut writer = doubt
         .fixture
@@ -285,7 +285,7 @@ async fn a_branch_of_an_action_that_is_gone_is_kept() {
 
 #[tokio::test]
 async fn a_confirmed_saga_ends_though_it_has_no_confirm() {
-    let doubt = Doubt::new().await;
+    let doubt = given!(Doubt::new());
     let saga = Arc::new(Saga::default());
     doubt
         .fixture
@@ -351,7 +351,7 @@ async fn the_running_resolver_settles_by_itself() {
         ask_after: Duration::ZERO,
         ..FenceOptions::default()
     };
-    let fixture = Fixture::with(options).await;
+    let fixture = given!(Fixture::with(options));
     let participant = Participant::new(fixture.fence.database().clone(), options)
         .action(Spend(Arc::clone(&fixture.spend.0)));
     let mut tried = context(Phase::Try, "a");

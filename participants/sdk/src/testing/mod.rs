@@ -4,6 +4,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+/// What a test begins with, or the end of a test that can't have it: a server may be missing.
+macro_rules! given {
+    ($something:expr) => {
+        match $something.await {
+            Some(something) => something,
+            None => return,
+        }
+    };
+}
+
 pub(crate) mod mysql;
 pub(crate) mod sqlite;
 

@@ -2,6 +2,7 @@
 
 use tercet_database::mysql::{Options, connect};
 use tercet_database::{DatabaseUrl, MySqlUrl};
+use tercet_test_databases::Server;
 
 pub(crate) use crate::mysql::{Connection, Database, Db};
 
@@ -23,28 +24,17 @@ mod hot_tests;
 #[path = "../resolver/tests.rs"]
 mod resolver_tests;
 
-/// Where a test's database is; gone with it.
+/// Where a test's database is.
 pub(crate) struct Place {
     url: MySqlUrl,
 }
 
 impl Place {
-    pub(crate) async fn new() -> Self {
-        let url = std::env::var("TERCET_TEST_MYSQL_URL").unwrap();
-        let DatabaseUrl::MySql(root) = DatabaseUrl::parse(&url).unwrap() else {
-            panic!()
-        };
-        let name = format!("t{}_{}", std::process::id(), rand::random::<u32>());
-        let database = connect(&Options::new(root)).await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
-            .execute(database.writer())
-            .await
-            .unwrap();
-        database.close().await;
-        let DatabaseUrl::MySql(url) =
-            DatabaseUrl::parse(&url.replace("/mysql", &format!("/{name}"))).unwrap()
-        else {
-            panic!()
+    /// None where no server can be had.
+    pub(crate) async fn new() -> Option<Self> {
+        let url = Server::shared().await?.database("participant").await;
+        let DatabaseUrl::MySql(url) = DatabaseUrl::parse(&url).unwrap() else {
+            panic!("{url}");
         };
         let place = Self { url };
         let database = place.open().await;
@@ -54,7 +44,7 @@ impl Place {
             .await
             .unwrap();
         database.close().await;
-        place
+        Some(place)
     }
 
     pub(crate) async fn open(&self) -> Database {

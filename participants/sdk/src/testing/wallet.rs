@@ -92,21 +92,22 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) async fn new() -> Self {
+    /// None where the database can't be had.
+    pub(crate) async fn new() -> Option<Self> {
         Self::with(FenceOptions::default()).await
     }
 
-    pub(crate) async fn with(options: FenceOptions) -> Self {
-        let place = Place::new().await;
+    pub(crate) async fn with(options: FenceOptions) -> Option<Self> {
+        let place = Place::new().await?;
         let database = place.open().await;
         let mut connection = database.writer().acquire().await.unwrap();
         queries::seed(&mut connection, WALLET, 100).await.unwrap();
         drop(connection);
-        Self {
+        Some(Self {
             place,
             fence: Fence::new(database, options),
             spend: Arc::default(),
-        }
+        })
     }
 
     /// Runs one phase of `spend` as a call does.

@@ -36,7 +36,7 @@ async fn check_cell(
     after: Option<FenceState>,
     wallet: (i64, i64, i64),
 ) {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     fixture.given(row, "b", AMOUNT).await;
     let before = fixture.spend.0.runs();
 
@@ -100,7 +100,7 @@ async fn every_cell_of_the_table_does_what_it_says() {
 
 #[tokio::test]
 async fn a_branch_that_was_tried_and_then_cancelled_refuses_a_late_try() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     fixture.call(Phase::Try, "b", AMOUNT).await.unwrap();
     fixture.call(Phase::Cancel, "b", AMOUNT).await.unwrap();
 
@@ -113,7 +113,7 @@ async fn a_branch_that_was_tried_and_then_cancelled_refuses_a_late_try() {
 
 #[tokio::test]
 async fn a_repeated_try_gets_the_first_reply_before_and_after_confirm() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let first = fixture.call(Phase::Try, "b", AMOUNT).await.unwrap();
     assert_eq!(Left::decode(&*first).unwrap(), Left { available: 70 });
     fixture.call(Phase::Try, "other", 50).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_repeated_try_gets_the_first_reply_before_and_after_confirm() {
 
 #[tokio::test]
 async fn a_refused_try_leaves_no_row_and_may_be_tried_again() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
 
     let refused = fixture.call(Phase::Try, "b", 101).await;
 
@@ -140,7 +140,7 @@ async fn a_refused_try_leaves_no_row_and_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_verb_that_fails_after_its_change_leaves_nothing_of_it() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     for (phase, before, after) in [
         (Phase::Try, None, Some(FenceState::Tried)),
         (
@@ -174,7 +174,7 @@ async fn a_verb_that_fails_after_its_change_leaves_nothing_of_it() {
 
 #[tokio::test]
 async fn calls_at_once_for_one_branch_run_once_and_answer_the_same() {
-    let fixture = Arc::new(Fixture::new().await);
+    let fixture = Arc::new(given!(Fixture::new()));
     for (phase, runs) in [(Phase::Try, [1, 0, 0]), (Phase::Confirm, [1, 1, 0])] {
         let calls = (0..8).map(|_| {
             let fixture = Arc::clone(&fixture);
@@ -195,7 +195,7 @@ async fn calls_at_once_for_one_branch_run_once_and_answer_the_same() {
 
 #[tokio::test]
 async fn try_and_cancel_at_once_leave_either_way_nothing_frozen() {
-    let fixture = Arc::new(Fixture::new().await);
+    let fixture = Arc::new(given!(Fixture::new()));
     for round in 0..20 {
         let branch = format!("b{round}");
         let calls = [Phase::Try, Phase::Cancel].map(|phase| {
@@ -218,7 +218,7 @@ async fn a_try_long_after_its_deadline_is_too_late_and_one_just_in_time_is_not()
         retention,
         ..FenceOptions::default()
     };
-    let fixture = Fixture::with(options).await;
+    let fixture = given!(Fixture::with(options));
     let call = |age: Duration, phase| {
         let mut context = context(phase, "b");
         context.try_deadline_micros = now_micros() - micros(age);
@@ -246,7 +246,7 @@ async fn a_try_long_after_its_deadline_is_too_late_and_one_just_in_time_is_not()
 
 #[tokio::test]
 async fn phase_two_uses_the_request_that_was_tried() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     fixture.call(Phase::Try, "b", 10).await.unwrap();
     fixture.call(Phase::Confirm, "b", 99).await.unwrap();
     assert_eq!(fixture.balance().await, (90, 0, 10));
@@ -258,7 +258,7 @@ async fn phase_two_uses_the_request_that_was_tried() {
 
 #[tokio::test]
 async fn ids_are_compared_byte_by_byte() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     fixture.call(Phase::Try, "Order-1", 10).await.unwrap();
     fixture.call(Phase::Try, "order-1", 10).await.unwrap();
     assert_eq!(fixture.spend.0.runs(), [2, 0, 0]);
@@ -266,7 +266,7 @@ async fn ids_are_compared_byte_by_byte() {
 
 #[tokio::test]
 async fn a_branch_belongs_to_the_action_that_was_seen_first() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let saga = Arc::new(Saga::default());
     fixture.call(Phase::Try, "b", 10).await.unwrap();
 
@@ -284,7 +284,7 @@ async fn a_branch_belongs_to_the_action_that_was_seen_first() {
 
 #[tokio::test]
 async fn a_message_is_confirmed_once_without_a_try() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let notice = Arc::new(Notice::default());
     let call = |phase| {
         fixture
@@ -304,7 +304,7 @@ async fn a_message_is_confirmed_once_without_a_try() {
 
 #[tokio::test]
 async fn a_database_that_fails_is_never_a_refusal() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let mut writer = fixture.fence.database().writer().acquire().await.unwrap();
     queries::drop_wallet(&mut writer).await.unwrap();
     drop(writer);
@@ -324,7 +324,7 @@ async fn more_calls_than_the_bound_are_overloaded_and_say_when_to_come_back() {
         in_flight_max: 1,
         ..FenceOptions::default()
     };
-    let fixture = Fixture::with(options).await;
+    let fixture = given!(Fixture::with(options));
     // Whoever holds the writer keeps the first call under way.
     let writer = fixture.fence.database().begin().await.unwrap();
     let mut first = Box::pin(fixture.call(Phase::Try, "b", 1));
@@ -344,7 +344,7 @@ async fn more_calls_than_the_bound_are_overloaded_and_say_when_to_come_back() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_doesnt_break_off_the_work() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let writer = fixture.fence.database().begin().await.unwrap();
     let mut call = Box::pin(fixture.call(Phase::Try, "b", AMOUNT));
     assert!(futures::poll!(&mut call).is_pending());
@@ -360,7 +360,7 @@ async fn a_caller_that_goes_away_doesnt_break_off_the_work() {
 
 #[tokio::test]
 async fn an_abort_rolls_back_what_wasnt_committed() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let writer = fixture.fence.database().begin().await.unwrap();
     let mut call = Box::pin(fixture.call(Phase::Try, "b", AMOUNT));
     assert!(futures::poll!(&mut call).is_pending());
@@ -376,11 +376,10 @@ async fn an_abort_rolls_back_what_wasnt_committed() {
 #[tokio::test]
 async fn cleaning_takes_old_ended_rows_and_never_a_tried_one() {
     let retention = Duration::from_secs(1000);
-    let fixture = Fixture::with(FenceOptions {
+    let fixture = given!(Fixture::with(FenceOptions {
         retention,
         ..FenceOptions::default()
-    })
-    .await;
+    }));
     for branch in 0..450 {
         fixture
             .given(Some(FenceState::Cancelled), &format!("c{branch}"), 0)
@@ -405,11 +404,10 @@ async fn cleaning_takes_old_ended_rows_and_never_a_tried_one() {
 #[tokio::test]
 async fn a_cancel_fences_off_its_try_until_that_would_be_too_late() {
     let retention = Duration::from_secs(10);
-    let fixture = Fixture::with(FenceOptions {
+    let fixture = given!(Fixture::with(FenceOptions {
         retention,
         ..FenceOptions::default()
-    })
-    .await;
+    }));
     // Cancelled now; its try deadline is 30 seconds away.
     fixture.given(Some(FenceState::Cancelled), "c", 0).await;
     let cleaner = crate::Cleaner::new(fixture.fence.clone());
@@ -442,7 +440,7 @@ async fn an_action_that_panics_is_in_doubt_and_leaves_nothing() {
             panic!("as any action may");
         }
     }
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
 
     let answer = fixture
         .fence

@@ -16,7 +16,7 @@ const BUYERS: i64 = 24;
 async fn an_aborted_process_leaves_whole_batches_or_nothing() {
     let mut random = StdRng::seed_from_u64(seed());
     for _ in 0..6 {
-        let fixture = Fixture::new().await;
+        let fixture = given!(Fixture::new());
         let hot = Arc::new(Hot::new(fixture.reopen().await));
         let calls: Vec<_> = (0..BUYERS)
             .map(|buyer| {

@@ -14,7 +14,7 @@ use crate::testing::{WALLET, context, key};
 
 #[tokio::test]
 async fn what_waits_for_a_row_shares_one_sql_transaction() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Arc::new(Hot::new(fixture.reopen().await));
     let held = Held::wallet(fixture.fence.database()).await;
     let mut calls = vec![hot.queued(Phase::Try, "first", 10).await];
@@ -37,7 +37,7 @@ async fn what_waits_for_a_row_shares_one_sql_transaction() {
 
 #[tokio::test]
 async fn an_idle_row_answers_a_lone_call_at_once_and_keeps_no_queue() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     for (phase, balance) in [
         (Phase::Try, (70, 30, 0)),
@@ -55,7 +55,7 @@ async fn an_idle_row_answers_a_lone_call_at_once_and_keeps_no_queue() {
 
 #[tokio::test]
 async fn one_branch_in_one_batch_goes_through_all_its_phases() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Arc::new(Hot::new(fixture.reopen().await));
     let held = Held::wallet(fixture.fence.database()).await;
     let mut calls = vec![hot.queued(Phase::Try, "first", 0).await];
@@ -97,7 +97,7 @@ async fn one_branch_in_one_batch_goes_through_all_its_phases() {
 
 #[tokio::test]
 async fn a_row_that_isnt_there_refuses_a_try_and_records_a_cancel() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     let call = |phase, branch| hot.call_as(context(phase, branch), "nobody's", 1);
     assert_eq!(word(&call(Phase::Try, "t").await), "NO_WALLET");
@@ -108,7 +108,7 @@ async fn a_row_that_isnt_there_refuses_a_try_and_records_a_cancel() {
 
 #[tokio::test]
 async fn what_no_row_could_serve_is_refused() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     let refused = hot.call(Phase::Try, "b", -1).await.unwrap_err();
     assert_eq!(
@@ -123,7 +123,7 @@ async fn what_no_row_could_serve_is_refused() {
 
 #[tokio::test]
 async fn phase_two_finds_the_row_that_was_tried_whatever_the_caller_says() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     hot.call(Phase::Try, "b", 30).await.unwrap();
 
@@ -137,7 +137,7 @@ async fn phase_two_finds_the_row_that_was_tried_whatever_the_caller_says() {
 
 #[tokio::test]
 async fn a_branch_of_another_action_is_a_conflict() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let saga = Arc::new(super::super::Saga::default());
     fixture
         .fence
@@ -156,7 +156,7 @@ async fn a_branch_of_another_action_is_a_conflict() {
 
 #[tokio::test]
 async fn a_branch_ended_by_hand_runs_nothing() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     hot.call(Phase::Try, "b", 30).await.unwrap();
     hot.fence
@@ -171,7 +171,7 @@ async fn a_branch_ended_by_hand_runs_nothing() {
 
 #[tokio::test]
 async fn the_sold_out_are_refused_from_memory_and_the_known_are_not() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     hot.call(Phase::Try, "all", 100).await.unwrap();
     assert_eq!(word(&hot.call(Phase::Try, "late", 1).await), "NOT_ENOUGH");
@@ -203,7 +203,7 @@ async fn the_sold_out_are_refused_from_memory_and_the_known_are_not() {
 
 #[tokio::test]
 async fn a_memory_that_is_wrong_dies_by_itself() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Hot::new(fixture.reopen().await);
     let wrong = crate::testing::Wallet {
         available: 0,
@@ -224,7 +224,7 @@ async fn a_memory_that_is_wrong_dies_by_itself() {
 #[tokio::test]
 async fn a_full_queue_says_when_to_come_back() {
     use tonic_types::StatusExt;
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let options = HotOptions {
         queue_max: 2,
         ..HotOptions::default()
@@ -264,7 +264,7 @@ async fn a_full_queue_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_batch_has_bounds() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     for (options, batches_min) in [
         (
             HotOptions {
@@ -304,7 +304,7 @@ async fn a_batch_has_bounds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_sell_exactly_what_is_there() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let replicas = [
         Arc::new(Hot::new(fixture.reopen().await)),
         Arc::new(Hot::new(fixture.reopen().await)),

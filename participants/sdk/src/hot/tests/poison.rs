@@ -10,7 +10,7 @@ use crate::fence::{FenceState, Phase};
 const CALLS: usize = 7;
 
 async fn check_poison(amount: i64, expected: &str) {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     for position in 0..CALLS {
         let hot = Arc::new(Hot::new(fixture.reopen().await));
         let before = fixture.balance().await;
@@ -74,7 +74,7 @@ async fn a_row_that_is_never_as_it_was() {
 
 #[tokio::test]
 async fn a_refusal_is_no_poison() {
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let hot = Arc::new(Hot::new(fixture.reopen().await));
     let held = Held::wallet(fixture.fence.database()).await;
     let mut calls = Vec::new();

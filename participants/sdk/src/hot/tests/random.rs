@@ -16,7 +16,7 @@ const BRANCHES: u32 = 9;
 #[tokio::test]
 async fn a_batch_is_the_same_as_its_calls_one_by_one() {
     let mut random = StdRng::seed_from_u64(seed());
-    let (one_by_one, gathered) = (Fixture::new().await, Fixture::new().await);
+    let (one_by_one, gathered) = (given!(Fixture::new()), given!(Fixture::new()));
     let hot = Arc::new(Hot::new(gathered.reopen().await));
     for round in 0..25 {
         let held = Held::wallet(gathered.fence.database()).await;

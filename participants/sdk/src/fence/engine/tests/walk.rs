@@ -46,7 +46,7 @@ impl Model {
 #[tokio::test]
 async fn any_order_of_calls_with_failures_in_between_keeps_the_sums() {
     let mut random = StdRng::seed_from_u64(seed());
-    let fixture = Fixture::new().await;
+    let fixture = given!(Fixture::new());
     let mut models = [Model::default(); 6];
     let mut wallet = (100, 0, 0);
     for step in 0..400 {
