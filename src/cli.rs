@@ -1,5 +1,6 @@
 //! The language of the command line. What each command does is in `commands`.
 
+mod bench;
 mod filters;
 mod tx;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tercet_service::ConfigDuration;
 
+pub(crate) use bench::{Bench, BenchPart};
 pub(crate) use filters::{Bulk, Filter};
 pub(crate) use tx::{ListTx, Tx, Wait};
 
@@ -90,6 +92,11 @@ pub(crate) enum Command {
     /// Check or show a configuration
     #[command(subcommand)]
     Config(Config),
+    /// Measure throughput and latency beside a floor without a log, on this machine
+    Bench(Bench),
+    /// One of the programs that `bench` starts
+    #[command(subcommand, hide = true)]
+    BenchPart(BenchPart),
 }
 
 /// `tercet demo`.

@@ -4,6 +4,7 @@
 //! Exit codes are in [`failure`]. Standard output has documents and nothing else; everything about the way there
 //! goes to standard error. `system` is the whole house in one process, for `demo` and `dev`.
 
+mod bench;
 mod cli;
 mod clock;
 mod commands;

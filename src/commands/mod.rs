@@ -16,6 +16,7 @@ use prost::Message;
 use tercet_client::{CallContext, Client};
 
 use crate::{
+    bench,
     cli::{Cli, Command, Global},
     demo, dev,
     failure::Failure,
@@ -42,6 +43,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Points(command) => servers::points(command).await,
         Command::Stock(command) => servers::stock(command).await,
         Command::Migrate(command) => migrate::run(command).await,
+        Command::Bench(command) => bench::run(command, global.json).await,
+        Command::BenchPart(part) => bench::part(part).await,
     }
 }
 

@@ -127,3 +127,38 @@ async fn the_demo_runs_four_orders_and_proves_the_sums() {
         assert!(stdout.contains(word), "{stdout}");
     }
 }
+
+/// A benchmark asserts nothing; what is held here is that it runs, and what it measures.
+#[tokio::test]
+async fn bench_measures_the_floor_and_a_coordinator_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "bench",
+        "--rounds",
+        "1",
+        "--turn",
+        "100ms",
+        "--in-flight",
+        "2,4",
+        "--json",
+    ];
+    let output = run(&arguments, folder.path()).await;
+    assert!(output.status.success(), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let series = document["series"].as_array().unwrap();
+    let subjects: Vec<_> = series
+        .iter()
+        .map(|one| {
+            (
+                one["subject"].as_str().unwrap(),
+                one["in_flight"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let (floor, sqlite) = ("floor, no log", "coordinator, SQLite");
+    assert_eq!(subjects, [(floor, 2), (sqlite, 2), (floor, 4), (sqlite, 4)]);
+    for one in series {
+        assert!(one["per_second"]["median"].as_f64().unwrap() > 0.0, "{one}");
+        assert!(one["p50_micros"].as_f64().unwrap() > 0.0, "{one}");
+    }
+}

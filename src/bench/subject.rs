@@ -1,0 +1,188 @@
+//! What is measured: processes that this one starts, and ends when it goes.
+
+use std::{fmt::Write as _, process::Stdio, time::Duration};
+
+use tempfile::TempDir;
+use tercet_client::proto::{
+    GetStatusRequest, GetStatusResponse, admin_service_client::AdminServiceClient,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::Instant,
+};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::failure::Failure;
+
+/// How long a process may take to be up, and confirms to come after the last answer.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two looks at a counter.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The participants, in a process of their own.
+#[derive(Debug)]
+pub(super) struct Participants {
+    _process: Child,
+    pub(super) addresses: Vec<String>,
+    count: Channel,
+}
+
+/// The floor, or a coordinator on one log.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// For the table.
+    pub(super) name: String,
+    /// Where its calls go.
+    pub(super) channel: Channel,
+    /// A coordinator has a log; the floor has none.
+    pub(super) is_floor: bool,
+    _process: Child,
+    _folder: Option<TempDir>,
+}
+
+impl Participants {
+    pub(super) async fn start() -> Result<Self, Failure> {
+        let (process, ready) = start(&["bench-part", "participants"], None).await?;
+        let addresses: Vec<String> = ready.split_whitespace().map(str::to_owned).collect();
+        let Some(first) = addresses.first() else {
+            return Err(Failure::failed(
+                "the participants didn't say where they listen",
+            ));
+        };
+        Ok(Self {
+            count: connect(first)?,
+            _process: process,
+            addresses,
+        })
+    }
+
+    /// Confirms and cancels that came since they were started.
+    pub(super) async fn ended(&self) -> Result<u64, Failure> {
+        let mut grpc = tonic::client::Grpc::new(self.count.clone());
+        grpc.ready().await.map_err(Failure::failed)?;
+        let path = http::uri::PathAndQuery::from_static("/bench.v1.CountService/Get");
+        let codec = tonic_prost::ProstCodec::<(), u64>::default();
+        let answer = grpc.unary(tonic::Request::new(()), path, codec).await;
+        Ok(answer.map_err(Failure::failed)?.into_inner())
+    }
+
+    /// Waits until so many have come; how long that took.
+    pub(super) async fn wait_for(&self, ended: u64) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        while self.ended().await? < ended {
+            if begun.elapsed() > PATIENCE {
+                return Err(Failure::failed("the last confirms didn't come"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(begun.elapsed())
+    }
+}
+
+impl Subject {
+    /// The floor over these participants.
+    pub(super) async fn floor(participants: &Participants) -> Result<Self, Failure> {
+        let mut arguments = vec!["bench-part", "floor"];
+        arguments.extend(participants.addresses.iter().map(String::as_str));
+        let (process, address) = start(&arguments, None).await?;
+        Ok(Self {
+            name: "floor, no log".to_owned(),
+            channel: connect(&address)?,
+            is_floor: true,
+            _process: process,
+            _folder: None,
+        })
+    }
+
+    /// A coordinator over these participants, on an SQLite file in a temporary folder or on the log of `url`.
+    pub(super) async fn coordinator(
+        participants: &Participants,
+        url: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(Failure::failed)?;
+        let file = folder.path().join("coordinator.toml");
+        let sqlite = format!("sqlite:{}", folder.path().join("log.db").display());
+        let log = url.unwrap_or(&sqlite);
+        std::fs::write(&file, configuration(participants, log)).map_err(Failure::failed)?;
+        let config = file.display().to_string();
+        // A password in a url stays out of the process list: the file has it.
+        let (process, ready) = start(&["serve", "--config", &config], Some("grpc=")).await?;
+        Ok(Self {
+            name: match url {
+                None => "coordinator, SQLite".to_owned(),
+                Some(url) => format!("coordinator, {}", tercet_database::mask(url)),
+            },
+            channel: connect(&ready)?,
+            is_floor: false,
+            _process: process,
+            _folder: Some(folder),
+        })
+    }
+
+    /// How a coordinator is doing; nothing for the floor.
+    pub(super) async fn status(&self) -> Result<Option<GetStatusResponse>, Failure> {
+        if self.is_floor {
+            return Ok(None);
+        }
+        let mut admin = AdminServiceClient::new(self.channel.clone());
+        let status = admin.get_status(GetStatusRequest {}).await;
+        Ok(Some(status.map_err(Failure::failed)?.into_inner()))
+    }
+}
+
+fn configuration(participants: &Participants, log: &str) -> String {
+    let mut text = format!(
+        "listen = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = {log:?}\n[telemetry]\nlog = \"error\"\n"
+    );
+    for (number, address) in participants.addresses.iter().enumerate() {
+        let _ = write!(
+            text,
+            "[participants.bench-{number}]\nendpoints = [\"http://{address}\"]\n\
+             [participants.bench-{number}.actions]\nwork = \"bench.v1.WorkService\"\n"
+        );
+    }
+    text
+}
+
+/// Starts this very program with other arguments; what it says when it is up, after `key` if there is one.
+async fn start(arguments: &[&str], key: Option<&str>) -> Result<(Child, String), Failure> {
+    let program = std::env::current_exe().map_err(Failure::failed)?;
+    let mut process = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Failure::failed)?;
+    let Some(output) = process.stdout.take() else {
+        return Err(Failure::failed("a process without standard output"));
+    };
+    let mut line = String::new();
+    let mut output = BufReader::new(output);
+    let read = tokio::time::timeout(PATIENCE, output.read_line(&mut line)).await;
+    read.map_err(|_| Failure::failed(format!("{} didn't come up", arguments.join(" "))))?
+        .map_err(Failure::failed)?;
+    let ready = line.trim().strip_prefix("ready ");
+    let ready = ready.and_then(|ready| match key {
+        None => Some(ready),
+        Some(key) => ready
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix(key)),
+    });
+    match ready {
+        Some(ready) => Ok((process, ready.to_owned())),
+        None => Err(Failure::failed(format!(
+            "{} didn't come up",
+            arguments.join(" ")
+        ))),
+    }
+}
+
+fn connect(address: &str) -> Result<Channel, Failure> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    Ok(endpoint
+        .map_err(Failure::failed)?
+        .tcp_nodelay(true)
+        .connect_lazy())
+}
