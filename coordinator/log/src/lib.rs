@@ -17,10 +17,12 @@
 
 mod codec;
 mod entry;
+mod failpoints;
 pub mod faults;
 mod group;
 mod kinds;
 mod memory;
+pub mod mysql;
 mod open;
 mod pages;
 pub mod sqlite;
@@ -34,7 +36,7 @@ pub use entry::{
 };
 pub use group::{Failure, Log, LogMetrics, LogOptions};
 pub use memory::{MemoryDisk, MemoryStore};
-pub use open::{DatabaseUrl, OpenError, SchemaState, UrlError, migrate, open};
+pub use open::{DatabaseUrl, OpenError, SchemaState, StoreOptions, UrlError, migrate, open};
 pub use store::{
     AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, Lane, OpenPage, Page, PageToken,
     PageTokenError, TransactionLog,

@@ -195,8 +195,8 @@ pub struct ClusterConfig {
     pub beat_every: ConfigDuration,
     /// How long a beat may stand still before others take over.
     pub take_over_after: ConfigDuration,
-    /// Writers of the log; 1 is the only number of this version.
-    pub lanes: OneLane,
+    /// Writers of the log, 1 to 64; a file has 1.
+    pub lanes: Lanes,
 }
 
 impl Default for ClusterConfig {
@@ -204,21 +204,28 @@ impl Default for ClusterConfig {
         Self {
             beat_every: ConfigDuration::from_secs(2),
             take_over_after: ConfigDuration::from_secs(15),
-            lanes: OneLane,
+            lanes: Lanes(1),
         }
     }
 }
 
-/// `cluster.lanes`: 1.
-#[derive(Clone, Copy, Debug)]
-pub struct OneLane;
+/// `cluster.lanes`: 1 to 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lanes(u16);
 
-impl<'de> Deserialize<'de> for OneLane {
+impl Lanes {
+    /// The number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Lanes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u32::deserialize(deserializer)? {
-            1 => Ok(Self),
+        match u16::deserialize(deserializer)? {
+            lanes @ 1..=64 => Ok(Self(lanes)),
             other => Err(de::Error::custom(format!(
-                "expected 1, the only number of this version, found {other}"
+                "expected a number from 1 to 64, found {other}"
             ))),
         }
     }

@@ -117,7 +117,7 @@ fn impossible_values_are_named() {
         "[participants.'a b']\nendpoints = ['http://h:1']",
         &["participants", "visible ASCII"],
     );
-    check_mistake("[cluster]\nlanes = 4", &["cluster.lanes", "expected 1"]);
+    check_mistake("[cluster]\nlanes = 0", &["cluster.lanes", "from 1 to 64"]);
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub enum StartError {
     /// The log can't be opened: read-only, held by another coordinator, or another version's.
     #[error("log.url: {0}")]
     LogOpen(#[from] OpenError),
+    /// A file has one lane.
+    #[error("cluster.lanes: an SQLite log has 1, not {0}")]
+    Lanes(u16),
     /// What is open can't be read from the log.
     #[error("log: can't read the open transactions: {0}")]
     Recovery(#[from] LogError),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, TransactionLog};
+use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, StoreOptions, TransactionLog};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
 use tercet_service::{Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Readiness, Services};
@@ -23,6 +23,9 @@ use crate::transactions::{Stage, Transactions};
 const RECOVERY_PAGE: usize = 1_000;
 /// Between two attempts to open a log that isn't there yet.
 const OPEN_PAUSE: Duration = Duration::from_millis(250);
+/// A silent coordinator's SQL transaction is undone by the database after a third of the take-over time, within these.
+const CLIENT_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const CLIENT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// The server's own limit is behind the coordinator's, which ends in time by itself.
 const GRACE_MARGIN: Duration = Duration::from_secs(5);
 /// How long [`Running::abort`] waits for the last hold on the log to go.
@@ -44,7 +47,8 @@ impl Coordinator {
         let system = Surroundings::of_system(&config.listen()).await?;
         let advertised = advertised(&config, system.bound.addresses());
         let wait = config.log.startup_wait.get();
-        let store = open(&url, &advertised, wait, &system.clock).await?;
+        let options = store_options(&config, &url)?;
+        let store = open(&url, &advertised, &options, wait, &system.clock).await?;
         Self::start_in(config, drain, store, system).await
     }
 
@@ -113,16 +117,30 @@ fn advertised(config: &Config, addresses: Addresses) -> String {
     }
 }
 
+fn store_options(config: &Config, url: &DatabaseUrl) -> Result<StoreOptions, StartError> {
+    let lanes = config.cluster.lanes.get();
+    if lanes > 1 && url.sqlite_path().is_some() {
+        return Err(StartError::Lanes(lanes));
+    }
+    Ok(StoreOptions {
+        lanes,
+        // A frozen coordinator's SQL transaction must be gone well before others take over.
+        client_timeout: (config.cluster.take_over_after.get() / 3)
+            .clamp(CLIENT_TIMEOUT_MIN, CLIENT_TIMEOUT_MAX),
+    })
+}
+
 /// Opens the log, for as long as waiting may help.
 async fn open(
     url: &DatabaseUrl,
     advertised: &str,
+    options: &StoreOptions,
     startup_wait: Duration,
     clock: &Clock,
 ) -> Result<Arc<dyn TransactionLog>, OpenError> {
     let end = Instant::now() + startup_wait;
     loop {
-        match tercet_log::open(url, advertised, clock.now()).await {
+        match tercet_log::open(url, advertised, clock.now(), options).await {
             Err(error) if error.is_retryable() && Instant::now() < end => {
                 tracing::warn!(%error, "the log can't be opened yet");
                 tokio::time::sleep(OPEN_PAUSE).await;

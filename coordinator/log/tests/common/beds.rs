@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use super::transactions::at;
 use async_trait::async_trait;
+use tercet_database::MySqlUrl;
+use tercet_database::mysql::Options;
+use tercet_log::mysql::MySqlStore;
 use tercet_log::sqlite::SqliteStore;
 use tercet_log::{MemoryDisk, MemoryStore, TransactionLog};
+use tercet_test_databases::Server;
 
 pub type Store = Arc<dyn TransactionLog>;
 
@@ -27,6 +31,38 @@ pub struct InMemory(MemoryDisk);
 impl Bed for InMemory {
     async fn open(&self) -> Store {
         Arc::new(MemoryStore::open(&self.0, "http://memory:7400"))
+    }
+
+    async fn take_over(&self) -> Store {
+        self.open().await
+    }
+}
+
+/// A database of its own on a server.
+pub struct OnMySql(pub MySqlUrl);
+
+impl OnMySql {
+    /// None where there is no server to be had.
+    pub async fn fresh() -> Option<Self> {
+        let url = Server::shared().await?.database("log").await;
+        Some(Self(MySqlUrl::parse(&url).unwrap()))
+    }
+
+    pub async fn store(&self) -> MySqlStore {
+        MySqlStore::open(&Options::new(self.0.clone()), 1, "http://mysql:7400", at(1))
+            .await
+            .unwrap()
+    }
+}
+
+#[async_trait]
+impl Bed for OnMySql {
+    /// Whoever was there before is fenced, and what it has left open is adopted.
+    async fn open(&self) -> Store {
+        let store = self.store().await;
+        store.fence_others().await.unwrap();
+        while !store.adopt(100).await.unwrap().is_empty() {}
+        Arc::new(store)
     }
 
     async fn take_over(&self) -> Store {

@@ -27,6 +27,15 @@ macro_rules! on_every_store {
                 crate::$module::$test(&crate::common::beds::OnSqlite::default()).await;
             })*
         }
+
+        mod mysql {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(bed) = crate::common::beds::OnMySql::fresh().await {
+                    crate::$module::$test(&bed).await;
+                }
+            })*
+        }
     };
 }
 

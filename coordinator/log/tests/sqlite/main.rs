@@ -14,8 +14,8 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tercet_log::sqlite::SqliteStore;
 use tercet_log::{
-    BatchError, DatabaseUrl, Entry, Filter, Lane, LogError, OpenError, SchemaState, TransactionLog,
-    Verdict, migrate, open,
+    BatchError, DatabaseUrl, Entry, Filter, Lane, LogError, OpenError, SchemaState, StoreOptions,
+    TransactionLog, Verdict, migrate, open,
 };
 
 async fn store(path: &Path) -> SqliteStore {
@@ -74,7 +74,9 @@ async fn an_empty_log_is_made_and_an_older_one_is_not_touched() {
     .unwrap();
     assert_eq!(migrate(&url).await.unwrap(), SchemaState::Empty);
     assert_eq!(migrate(&url).await.unwrap(), SchemaState::Current);
-    let log = open(&url, "http://one:7400", at(1)).await.unwrap();
+    let log = open(&url, "http://one:7400", at(1), &StoreOptions::default())
+        .await
+        .unwrap();
     assert_eq!(log.session().endpoint, "http://one:7400");
     assert_eq!(
         migrate(&url).await.unwrap(),
