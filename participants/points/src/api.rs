@@ -5,7 +5,7 @@ use tercet_proto::shop::points::v1 as proto;
 use tercet_proto::shop::points::v1::points_service_server::PointsService;
 use tonic::{Code, Request, Response, Status};
 
-use super::queries::{self, Account, Entry, OrderPoints};
+use super::queries::{self, Account, LedgerEntry, OrderPoints};
 use super::{Connection, Database};
 use crate::ledger::{Kind, POINTS_MAX};
 
@@ -202,7 +202,7 @@ fn to_proto(account: Account) -> proto::Account {
     }
 }
 
-fn entry_to_proto(entry: Entry) -> proto::LedgerEntry {
+fn entry_to_proto(entry: LedgerEntry) -> proto::LedgerEntry {
     proto::LedgerEntry {
         id: entry.id,
         user_id: entry.user_id,

@@ -15,7 +15,7 @@ pub(super) struct Account {
 
 /// One row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct Entry {
+pub(super) struct LedgerEntry {
     pub(super) id: i64,
     pub(super) user_id: String,
     pub(super) order_ref: Option<String>,
@@ -177,7 +177,7 @@ pub(super) async fn entries(
     user_id: &str,
     before: i64,
     limit: i64,
-) -> sqlx::Result<Vec<Entry>> {
+) -> sqlx::Result<Vec<LedgerEntry>> {
     sqlx::query_as(
         "select id, user_id, order_ref, kind, number, entry_no, available_delta, frozen_delta, created_at \
          from ledger where user_id = ? and id < ? order by id desc limit ?",

@@ -1,12 +1,13 @@
 //! `shop.stock.v1.StockService`: looking at stock, adding it.
 
-use tercet_participant::{ActionError, error_status, is_id, now_micros, page_size};
+use tercet_participant::{ActionError, HotRows, error_status, is_id, now_micros, page_size};
 use tercet_proto::shop::stock::v1 as proto;
 use tercet_proto::shop::stock::v1::stock_service_server::StockService;
 use tonic::{Code, Request, Response, Status};
 
 use super::Database;
 use super::queries::{self, OrderStock, Restocked, Stock};
+use super::table::SkuTable;
 
 const DOMAIN: &str = "shop.stock.v1.StockService";
 const SKU_LENGTH_MAX: usize = 64;
@@ -18,11 +19,13 @@ const QUANTITY_MAX: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Api {
     database: Database,
+    /// Whose copies in memory must learn of a delivery.
+    rows: HotRows<SkuTable>,
 }
 
 impl Api {
-    pub(super) fn new(database: Database) -> Self {
-        Self { database }
+    pub(super) fn new(database: Database, rows: HotRows<SkuTable>) -> Self {
+        Self { database, rows }
     }
 
     async fn read(&self, sku: &str) -> Result<proto::Sku, Status> {
@@ -163,6 +166,7 @@ impl StockService for Api {
             }
             Restocked::UnknownSku => return Err(unknown(&sku)),
         }
+        self.rows.forget(&sku);
         let sku = self.read(&sku).await?;
         Ok(Response::new(proto::RestockResponse { sku: Some(sku) }))
     }
@@ -222,6 +226,7 @@ fn to_proto(stock: Stock) -> proto::Sku {
         reserved,
         held,
         sold,
+        version: _,
     } = stock;
     proto::Sku {
         sku,

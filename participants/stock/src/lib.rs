@@ -9,7 +9,8 @@
 //! zero, and no order gets rid of more than it has. Must never: know what an order costs or who placed it; end a hold by
 //! itself: only a global transaction does.
 //!
-//! Where next: `moves.rs` for what each action moves, `pieces.rs` for how, `queries.rs` for the SQL.
+//! Where next: `moves.rs` for what each action moves, `actions.rs` for the actions, `table.rs` and `queries.rs` for the
+//! rows.
 
 mod moves;
 mod mysql;

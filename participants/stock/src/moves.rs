@@ -1,9 +1,10 @@
-//! What an action moves: from one pool of a SKU to another, always through `reserved`. Pure arithmetic.
+//! What an action moves: from one pool of a SKU to another, always through `reserved`. Pure arithmetic, no SQL, no gRPC.
 //!
-//! Try takes pieces out of the pool they come from, confirm puts them where they go, cancel puts them back. What an order
-//! has is changed beside it: an order's `moving` are its pieces on the way out of held or sold.
+//! Try takes pieces out of the pool that they come from, confirm puts them where they go, cancel puts them back. The share
+//! that an order has of the SKU changes beside it, so that no order gets rid of more than it has.
 
-use core::ops::Neg;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tercet_participant::Phase;
 
@@ -25,21 +26,59 @@ pub(crate) struct Move {
     pub(crate) to: Pool,
 }
 
-/// Changes of a SKU's numbers.
+/// A SKU's pieces by where they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct SkuDelta {
+pub(crate) struct Pieces {
     pub(crate) available: i64,
     pub(crate) reserved: i64,
     pub(crate) held: i64,
     pub(crate) sold: i64,
 }
 
-/// Changes of an order's numbers of one SKU.
+/// What one order has of a SKU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct OrderDelta {
+pub(crate) struct Share {
     pub(crate) held: i64,
+    /// Taken out of held or sold, and among the SKU's reserved.
     pub(crate) moving: i64,
     pub(crate) sold: i64,
+}
+
+/// Fewer pieces are where they should come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    /// So many are there.
+    pub(crate) there: i64,
+}
+
+/// A SKU in memory, with the shares of some of its orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) pieces: Pieces,
+    pub(crate) version: i64,
+    /// By order; the empty name is that of no order in particular.
+    pub(crate) shares: BTreeMap<Arc<str>, Share>,
+}
+
+impl Pieces {
+    fn pool(&mut self, pool: Pool) -> &mut i64 {
+        match pool {
+            Pool::Available => &mut self.available,
+            Pool::Held => &mut self.held,
+            Pool::Sold => &mut self.sold,
+        }
+    }
+}
+
+impl Share {
+    /// `None` for the pool that belongs to no order.
+    fn pool(&mut self, pool: Pool) -> Option<&mut i64> {
+        match pool {
+            Pool::Available => None,
+            Pool::Held => Some(&mut self.held),
+            Pool::Sold => Some(&mut self.sold),
+        }
+    }
 }
 
 impl Move {
@@ -58,154 +97,75 @@ impl Move {
         Self { from, to }
     }
 
-    /// What a phase changes of the SKU.
-    pub(crate) fn sku(self, phase: Phase, quantity: i64) -> SkuDelta {
-        match phase {
+    /// Whether a phase looks at or changes the order's share.
+    pub(crate) fn touches_share(self, phase: Phase) -> bool {
+        self.from != Pool::Available || (phase == Phase::Confirm && self.to != Pool::Available)
+    }
+}
+
+impl Row {
+    /// Does what a phase of `way` does with `quantity` pieces of an order, or says how many are there instead; the row is
+    /// half changed then. Answers how many are left where a try took them.
+    pub(crate) fn shift(
+        &mut self,
+        way: Move,
+        phase: Phase,
+        order_no: &str,
+        quantity: i64,
+    ) -> Result<i64, Shortage> {
+        let mut share = self.shares.get(order_no).copied().unwrap_or_default();
+        let left = match phase {
             Phase::Try => {
-                let mut delta = SkuDelta::put(self.from, -quantity);
-                delta.reserved = quantity;
-                delta
+                let left = match share.pool(way.from) {
+                    // The order's own is the smaller of the two, so it is the one to tell.
+                    Some(own) => {
+                        let left = take(own, quantity)?;
+                        share.moving += quantity;
+                        take(self.pieces.pool(way.from), quantity)?;
+                        left
+                    }
+                    None => take(self.pieces.pool(way.from), quantity)?,
+                };
+                self.pieces.reserved += quantity;
+                left
             }
-            Phase::Confirm => {
-                let mut delta = SkuDelta::put(self.to, quantity);
-                delta.reserved = -quantity;
-                delta
-            }
-            Phase::Cancel => -self.sku(Phase::Try, quantity),
+            Phase::Confirm => self.settle(&mut share, way.from, way.to, quantity)?,
+            Phase::Cancel => self.settle(&mut share, way.from, way.from, quantity)?,
+        };
+        if way.touches_share(phase) {
+            self.shares.insert(Arc::from(order_no), share);
         }
+        Ok(left)
     }
 
-    /// What a phase changes of the order's.
-    pub(crate) fn order(self, phase: Phase, quantity: i64) -> OrderDelta {
-        let is_the_orders = self.from != Pool::Available;
-        let moving = if is_the_orders { quantity } else { 0 };
-        match phase {
-            Phase::Try => {
-                let mut delta = OrderDelta::put(self.from, -quantity);
-                delta.moving = moving;
-                delta
-            }
-            Phase::Confirm => {
-                let mut delta = OrderDelta::put(self.to, quantity);
-                delta.moving = -moving;
-                delta
-            }
-            Phase::Cancel => -self.order(Phase::Try, quantity),
+    /// Takes what a try of pieces `from` a pool has reserved, and puts it into another.
+    fn settle(
+        &mut self,
+        share: &mut Share,
+        from: Pool,
+        to: Pool,
+        quantity: i64,
+    ) -> Result<i64, Shortage> {
+        let left = take(&mut self.pieces.reserved, quantity)?;
+        *self.pieces.pool(to) += quantity;
+        if from != Pool::Available {
+            take(&mut share.moving, quantity)?;
         }
+        if let Some(own) = share.pool(to) {
+            *own += quantity;
+        }
+        Ok(left)
     }
 }
 
-impl SkuDelta {
-    fn put(pool: Pool, quantity: i64) -> Self {
-        let mut delta = Self::default();
-        match pool {
-            Pool::Available => delta.available = quantity,
-            Pool::Held => delta.held = quantity,
-            Pool::Sold => delta.sold = quantity,
-        }
-        delta
+/// Takes pieces away, or says how many are there.
+fn take(from: &mut i64, quantity: i64) -> Result<i64, Shortage> {
+    if *from < quantity {
+        return Err(Shortage { there: *from });
     }
-}
-
-impl OrderDelta {
-    fn put(pool: Pool, quantity: i64) -> Self {
-        let mut delta = Self::default();
-        match pool {
-            Pool::Available => {}
-            Pool::Held => delta.held = quantity,
-            Pool::Sold => delta.sold = quantity,
-        }
-        delta
-    }
-
-    /// Nothing of any order's changes.
-    pub(crate) fn is_nothing(self) -> bool {
-        self == Self::default()
-    }
-
-    /// The order only gains, so it may have had nothing before.
-    pub(crate) fn only_gains(self) -> bool {
-        self.held >= 0 && self.moving >= 0 && self.sold >= 0
-    }
-}
-
-impl Neg for SkuDelta {
-    type Output = Self;
-
-    fn neg(self) -> Self {
-        Self {
-            available: -self.available,
-            reserved: -self.reserved,
-            held: -self.held,
-            sold: -self.sold,
-        }
-    }
-}
-
-impl Neg for OrderDelta {
-    type Output = Self;
-
-    fn neg(self) -> Self {
-        Self {
-            held: -self.held,
-            moving: -self.moving,
-            sold: -self.sold,
-        }
-    }
+    *from -= quantity;
+    Ok(*from)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [Move; 5] = [
-        Move::RESERVE,
-        Move::SELL_HELD,
-        Move::SELL_AVAILABLE,
-        Move::RELEASE,
-        Move::RETURN,
-    ];
-    const PHASES: [Phase; 3] = [Phase::Try, Phase::Confirm, Phase::Cancel];
-
-    #[test]
-    fn no_phase_of_any_move_makes_or_loses_a_piece() {
-        for (each, phase) in ALL
-            .iter()
-            .flat_map(|each| PHASES.map(|phase| (each, phase)))
-        {
-            let SkuDelta {
-                available,
-                reserved,
-                held,
-                sold,
-            } = each.sku(phase, 7);
-            assert_eq!(available + reserved + held + sold, 0, "{each:?} {phase}");
-        }
-    }
-
-    #[test]
-    fn what_is_held_and_sold_changes_for_the_sku_and_the_order_alike() {
-        for (each, phase) in ALL
-            .iter()
-            .flat_map(|each| PHASES.map(|phase| (each, phase)))
-        {
-            let (sku, order) = (each.sku(phase, 7), each.order(phase, 7));
-            assert_eq!(
-                (sku.held, sku.sold),
-                (order.held, order.sold),
-                "{each:?} {phase}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_cancelled_try_leaves_nothing_and_a_confirmed_one_arrives() {
-        for each in ALL {
-            assert_eq!(each.sku(Phase::Cancel, 7), -each.sku(Phase::Try, 7));
-            assert_eq!(each.order(Phase::Cancel, 7), -each.order(Phase::Try, 7));
-            let moved = each.sku(Phase::Try, 7).reserved + each.sku(Phase::Confirm, 7).reserved;
-            let under_way = each.order(Phase::Try, 7).moving + each.order(Phase::Confirm, 7).moving;
-            assert_eq!((moved, under_way), (0, 0), "{each:?}");
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,10 @@
 //! The stock service's SQL, written once for every database.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 use tercet_participant::BranchContext;
 
-use super::Connection;
-use crate::moves::{OrderDelta, SkuDelta};
+use super::{Connection, Db};
+use crate::moves::{Pieces, Share};
 
 /// The stock of one SKU, in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -14,6 +14,7 @@ pub(super) struct Stock {
     pub(super) reserved: i64,
     pub(super) held: i64,
     pub(super) sold: i64,
+    pub(super) version: i64,
 }
 
 /// What one order has of one SKU, in pieces.
@@ -37,91 +38,112 @@ pub(super) enum Restocked {
     UnknownSku,
 }
 
-/// Changes a SKU's numbers; false when one of them would go below zero, or there is no such SKU.
-pub(super) async fn shift_sku(
+/// Takes the lock of a SKU's row; false when there is no such SKU.
+pub(super) async fn lock(connection: &mut Connection, sku: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query("update sku set version = version where sku = ?")
+        .bind(sku)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// From `before` to `after`; false when it isn't as it was before.
+pub(super) async fn write(
     connection: &mut Connection,
     sku: &str,
-    delta: SkuDelta,
+    before: Pieces,
+    after: Pieces,
+    version: i64,
 ) -> sqlx::Result<bool> {
-    let SkuDelta {
-        available,
-        reserved,
-        held,
-        sold,
-    } = delta;
     let done = sqlx::query(
-        "update sku set available = available + ?, reserved = reserved + ?, held = held + ?, sold = sold + ?, \
-         version = version + 1 \
-         where sku = ? and available + ? >= 0 and reserved + ? >= 0 and held + ? >= 0 and sold + ? >= 0",
+        "update sku set available = ?, reserved = ?, held = ?, sold = ?, version = version + 1 \
+         where sku = ? and version = ? and available = ? and reserved = ? and held = ? and sold = ?",
     )
-    .bind(available)
-    .bind(reserved)
-    .bind(held)
-    .bind(sold)
+    .bind(after.available)
+    .bind(after.reserved)
+    .bind(after.held)
+    .bind(after.sold)
     .bind(sku)
-    .bind(available)
-    .bind(reserved)
-    .bind(held)
-    .bind(sold)
+    .bind(version)
+    .bind(before.available)
+    .bind(before.reserved)
+    .bind(before.held)
+    .bind(before.sold)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Changes what an order has of a SKU; false when one of its numbers would go below zero, or it has nothing of it.
-pub(super) async fn shift_order(
+/// What these orders have of a SKU; those that have nothing of it are left out. At most a batch's orders.
+pub(super) async fn orders_of(
     connection: &mut Connection,
-    order_no: &str,
     sku: &str,
-    delta: OrderDelta,
-) -> sqlx::Result<bool> {
-    let OrderDelta { held, moving, sold } = delta;
-    let done = sqlx::query(
-        "update order_stock set held = held + ?, moving = moving + ?, sold = sold + ? \
-         where order_no = ? and sku = ? and held + ? >= 0 and moving + ? >= 0 and sold + ? >= 0",
-    )
-    .bind(held)
-    .bind(moving)
-    .bind(sold)
-    .bind(order_no)
-    .bind(sku)
-    .bind(held)
-    .bind(moving)
-    .bind(sold)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The same for an order that only gains, and may have had nothing of the SKU before. The caller has changed the SKU's
-/// row, so nobody else is giving pieces of it meanwhile.
-pub(super) async fn give_order(
-    connection: &mut Connection,
-    order_no: &str,
-    sku: &str,
-    delta: OrderDelta,
-) -> sqlx::Result<bool> {
-    let inserted = sqlx::query(
-        "insert into order_stock (order_no, sku, held, moving, sold) values (?, ?, ?, ?, ?)",
-    )
-    .bind(order_no)
-    .bind(sku)
-    .bind(delta.held)
-    .bind(delta.moving)
-    .bind(delta.sold)
-    .execute(&mut *connection)
-    .await;
-    match inserted {
-        Ok(_) => Ok(true),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            shift_order(connection, order_no, sku, delta).await
-        }
-        Err(error) => Err(error),
+    orders: &[String],
+) -> sqlx::Result<Vec<OrderStock>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut query = QueryBuilder::<Db>::new(
+        "select order_no, sku, held, moving, sold from order_stock where sku = ",
+    );
+    query.push_bind(sku.to_owned()).push(" and order_no in (");
+    let mut names = query.separated(", ");
+    for order_no in orders {
+        names.push_bind(order_no.clone());
+    }
+    query.push(")");
+    query.build_query_as().fetch_all(connection).await
+}
+
+/// Adds what orders have of a SKU that had nothing of it. The caller has the SKU's lock, so nobody else can.
+pub(super) async fn insert_orders(
+    connection: &mut Connection,
+    sku: &str,
+    orders: &[(&str, Share)],
+) -> sqlx::Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let mut query =
+        QueryBuilder::<Db>::new("insert into order_stock (order_no, sku, held, moving, sold) ");
+    query.push_values(orders, |mut row, (order_no, share)| {
+        row.push_bind((*order_no).to_owned())
+            .push_bind(sku.to_owned())
+            .push_bind(share.held)
+            .push_bind(share.moving)
+            .push_bind(share.sold);
+    });
+    query.build().execute(connection).await?;
+    Ok(())
+}
+
+/// Changes what an order has of a SKU; false when it isn't as it was before.
+pub(super) async fn write_order(
+    connection: &mut Connection,
+    sku: &str,
+    order_no: &str,
+    before: Share,
+    after: Share,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update order_stock set held = ?, moving = ?, sold = ? \
+         where order_no = ? and sku = ? and held = ? and moving = ? and sold = ?",
+    )
+    .bind(after.held)
+    .bind(after.moving)
+    .bind(after.sold)
+    .bind(order_no)
+    .bind(sku)
+    .bind(before.held)
+    .bind(before.moving)
+    .bind(before.sold)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(super) async fn get(connection: &mut Connection, sku: &str) -> sqlx::Result<Option<Stock>> {
-    sqlx::query_as("select sku, available, reserved, held, sold from sku where sku = ?")
+    sqlx::query_as("select sku, available, reserved, held, sold, version from sku where sku = ?")
         .bind(sku)
         .fetch_optional(connection)
         .await
@@ -134,26 +156,11 @@ pub(super) async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<Stock>> {
     sqlx::query_as(
-        "select sku, available, reserved, held, sold from sku where sku > ? order by sku limit ?",
+        "select sku, available, reserved, held, sold, version from sku where sku > ? order by sku limit ?",
     )
     .bind(after)
     .bind(limit)
     .fetch_all(connection)
-    .await
-}
-
-/// What an order has of a SKU.
-pub(super) async fn order_stock(
-    connection: &mut Connection,
-    order_no: &str,
-    sku: &str,
-) -> sqlx::Result<Option<OrderStock>> {
-    sqlx::query_as(
-        "select order_no, sku, held, moving, sold from order_stock where order_no = ? and sku = ?",
-    )
-    .bind(order_no)
-    .bind(sku)
-    .fetch_optional(connection)
     .await
 }
 

@@ -1,19 +1,16 @@
 //! The service put together. Mounted once for each database, with everything that touches one.
 
+mod actions;
 mod api;
 mod notify;
-mod pieces;
 mod queries;
-mod release;
-mod reserve;
-mod return_goods;
-mod sell;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use tercet_database::{Schema, SchemaState};
 use tercet_participant::serve::{self, ParticipantConfig, RunningParticipant, StartError};
-use tercet_participant::{CallLayer, Participant};
+use tercet_participant::{CallLayer, HotRows, Participant};
 use tercet_proto::FILE_DESCRIPTOR_SET;
 use tercet_proto::shop::stock::v1::stock_service_server::StockServiceServer;
 use tercet_service::Drain;
@@ -32,14 +29,15 @@ pub(in super::super) async fn serve(
     layer: CallLayer,
 ) -> Result<RunningParticipant, StartError> {
     let database = database::open(&schema(), location).await?;
+    let rows = HotRows::<table::SkuTable>::default();
     let participant = Participant::new(database.clone(), (&config.fence).into())
         .layer(layer)
-        .action(reserve::Reserve)
-        .action(sell::Sell)
-        .action(release::Release)
-        .action(return_goods::Return)
+        .hot_action(&rows, actions::Reserve)
+        .hot_action(&rows, actions::Sell)
+        .hot_action(&rows, actions::Release)
+        .hot_action(&rows, actions::Return)
         .action(notify::Notify)
-        .grpc(StockServiceServer::new(api::Api::new(database)))
+        .grpc(StockServiceServer::new(api::Api::new(database, rows)))
         .descriptors(FILE_DESCRIPTOR_SET);
     serve::start(participant, config, crate::PORT, drain).await
 }
