@@ -11,6 +11,7 @@ use tercet_proto::tercet::v1::{
 use tonic::Status;
 use tonic::transport::Channel;
 
+use crate::harness::databases::Databases;
 use crate::harness::process::Server;
 use crate::harness::scripted::Scripted;
 use crate::harness::shop::{channel, coordinator_file, free_port, participant};
@@ -38,7 +39,8 @@ impl Pair {
             timeout,
             "act = \"test.v1.ActService\"",
         );
-        coordinator_file(folder.path(), port, &format!("{table}{more}"));
+        let databases = Databases::new(folder.path()).await;
+        coordinator_file(folder.path(), port, &databases, &format!("{table}{more}"));
         let pair = Self {
             folder,
             port,

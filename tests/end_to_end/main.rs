@@ -1,7 +1,7 @@
 //! End to end: real processes, real files, real gRPC, real `kill -9`.
 //!
-//! One file a subject; [`harness`] is what they stand on. Nothing here looks inside a process: what is asserted is
-//! what a client, an operator or the database files can see.
+//! One file a subject; [`harness`] is what they stand on. Nothing here looks inside a process: what is asserted is what a
+//! client, an operator or the database can see. `mariadb.rs` runs those that a database has a part in on MariaDB.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,3 +18,7 @@ mod foreign_clients;
 mod harness;
 mod life_cycle;
 mod orders;
+mod starts;
+
+/// What these tests run on; `mariadb.rs` runs them on a server.
+const DATABASES: harness::databases::Kind = harness::databases::Kind::Sqlite;

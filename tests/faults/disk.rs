@@ -162,8 +162,8 @@ async fn begin_until_refused(world: &World) -> (String, Status) {
 }
 
 /// A shop whose coordinator's file names another place for the log.
-fn shop_with_log(url: &str) -> Shop {
-    let shop = Shop::down("1s", "[retry]\nmax = \"500ms\"\n");
+async fn shop_with_log(url: &str) -> Shop {
+    let shop = Shop::down("1s", "[retry]\nmax = \"500ms\"\n").await;
     let file = shop.folder.path().join("coordinator.toml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("sqlite:coordinator.db", url)).unwrap();
@@ -180,7 +180,7 @@ async fn participants_up(world: &mut World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_nothing_begins_and_all_goes_on_when_there_is_room_again() {
     let mut seed = Seed::new("full disk");
-    let shop = shop_with_log(ON_SMALL_DISK);
+    let shop = shop_with_log(ON_SMALL_DISK).await;
     let disk = match SmallDisk::mount(shop.folder.path()).await {
         Ok(disk) => disk,
         Err(why) if std::env::var_os("CI").is_some() => panic!("{why}"),
@@ -232,7 +232,7 @@ async fn on_a_full_disk_nothing_begins_and_all_goes_on_when_there_is_room_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_may_not_grow_any_more_loses_nothing_that_was_answered() {
     let mut seed = Seed::new("file size");
-    let mut world = World::of(Shop::down("1s", "[retry]\nmax = \"500ms\"\n"));
+    let mut world = World::of(Shop::down("1s", "[retry]\nmax = \"500ms\"\n").await);
     participants_up(&mut world).await;
     // 1 or 2 MiB: a shell's blocks are 512 or 1024 bytes. Without the signal a write just fails.
     let limited = [

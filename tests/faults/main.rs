@@ -37,3 +37,6 @@ mod stops;
 mod torn;
 mod wal;
 mod world;
+
+/// What these tests run on; `mariadb.rs` runs those of the processes on a server.
+const DATABASES: harness::databases::Kind = harness::databases::Kind::Sqlite;

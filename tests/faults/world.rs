@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tercet_checker::{Expected, Report, check_folder};
+use tercet_checker::{Expected, Report, check_places};
 use tercet_proto::tercet::v1::{ListTransactionsRequest, Transaction, TransactionState};
 
 use crate::answers::{Answers, Told};
@@ -23,7 +23,7 @@ pub(crate) struct World {
 impl World {
     /// Everything up and seeded.
     pub(crate) async fn start() -> Self {
-        let mut shop = Shop::down("1s", RETRY);
+        let mut shop = Shop::down("1s", RETRY).await;
         shop.up().await;
         let world = Self::of(shop);
         world.seed().await;
@@ -82,7 +82,7 @@ impl World {
         let expected = Expected::settled()
             .seeded(PLENTY.0, PLENTY.1)
             .seeded(SCARCE.0, SCARCE.1);
-        let report = check_folder(self.shop.folder.path(), &expected)
+        let report = check_places(self.shop.databases.places(), &expected)
             .await
             .unwrap();
         assert!(report.is_clean(), "{report}");

@@ -28,3 +28,5 @@ mod participant;
 mod queries;
 mod seats;
 mod tools;
+
+const DATABASES: harness::databases::Kind = harness::databases::Kind::Sqlite;

@@ -38,7 +38,7 @@ impl Seats {
             "[participants.seats]\nendpoints = [\"http://127.0.0.1:{port}\"]\ntimeout = \"{timeout}\"\nbreaker = false\n\
              [participants.seats.actions]\nbook = \"{SERVICE}\"\n[retry]\nmax = \"300ms\"\n"
         );
-        let mut shop = Shop::down("3s", &more);
+        let mut shop = Shop::down("3s", &more).await;
         shop.up().await;
         Some(Self {
             shop,

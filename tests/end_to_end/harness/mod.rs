@@ -1,14 +1,16 @@
 //! Real processes, real files, real sockets: what the end-to-end tests stand on.
 //!
 //! - [`process`]: one `tercet` process: started, waited for, killed.
-//! - [`shop`]: a coordinator and the three participants of the shop, each a process with a file of its own.
-//! - [`queries`]: what is read from the database files.
+//! - [`shop`]: a coordinator and the three participants of the shop, each a process with a database of its own.
+//! - [`databases`]: where these files are, or the databases on a server.
+//! - [`queries`]: what is read from the coordinator's database.
 //! - [`scripted`]: a participant whose every answer the test chooses, so that nothing has to be timed.
 #![allow(
     dead_code,
     reason = "each test target that mounts it uses its own part"
 )]
 
+pub(crate) mod databases;
 pub(crate) mod process;
 pub(crate) mod queries;
 pub(crate) mod scripted;

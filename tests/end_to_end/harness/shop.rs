@@ -1,10 +1,11 @@
-//! The whole shop as processes: a coordinator and three participants, each with a file of its own.
+//! The whole shop as processes: a coordinator and three participants, each with a database of its own.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
+use tercet_checker::Service;
 use tercet_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use tercet_proto::shop::order::v1::{PlaceOrderRequest, PlaceOrderResponse};
 use tercet_proto::shop::points::v1::points_service_client::PointsServiceClient;
@@ -15,6 +16,7 @@ use tercet_proto::tercet::v1::admin_service_client::AdminServiceClient;
 use tercet_proto::tercet::v1::transaction_service_client::TransactionServiceClient;
 use tonic::transport::Channel;
 
+use super::databases::Databases;
 use super::process::Server;
 
 /// Below the ports that the kernel gives to outgoing connections: there a client of another test could sit on the port
@@ -38,11 +40,17 @@ pub(crate) fn free_port() -> u16 {
     panic!("no free port in {PORTS:?}");
 }
 
-/// Writes a coordinator's file with these participants, and whatever else is asked for.
-pub(crate) fn coordinator_file(folder: &Path, port: u16, participants: &str) -> PathBuf {
+/// Writes a coordinator's file with that log, these participants, and whatever else is asked for.
+pub(crate) fn coordinator_file(
+    folder: &Path,
+    port: u16,
+    databases: &Databases,
+    participants: &str,
+) -> PathBuf {
     let file = folder.join("coordinator.toml");
+    let log = databases.url(Service::Coordinator);
     let text = format!(
-        "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = \"sqlite:coordinator.db\"\n{participants}"
+        "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = \"{log}\"\n{participants}"
     );
     std::fs::write(&file, text).unwrap();
     file
@@ -65,6 +73,7 @@ pub(crate) fn channel(address: &str) -> Channel {
 /// The four processes.
 pub(crate) struct Shop {
     pub(crate) folder: TempDir,
+    pub(crate) databases: Databases,
     ports: Ports,
     pub(crate) coordinator: Option<Server>,
     pub(crate) order: Option<Server>,
@@ -83,14 +92,25 @@ struct Ports {
 impl Shop {
     /// Everything up, nothing in it.
     pub(crate) async fn start() -> Self {
-        let mut shop = Self::down("3s", "");
+        let mut shop = Self::down("3s", "").await;
         shop.up().await;
         shop
     }
 
     /// Nothing up yet. `timeout` is that of every participant, `more` stands at the end of the coordinator's file.
-    pub(crate) fn down(timeout: &str, more: &str) -> Self {
+    pub(crate) async fn down(timeout: &str, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
+        let databases = Databases::new(folder.path()).await;
+        Self::down_with(folder, databases, timeout, more)
+    }
+
+    /// The same with databases that the test has made.
+    pub(crate) fn down_with(
+        folder: TempDir,
+        databases: Databases,
+        timeout: &str,
+        more: &str,
+    ) -> Self {
         let ports = Ports {
             coordinator: free_port(),
             order: free_port(),
@@ -99,6 +119,7 @@ impl Shop {
         };
         let shop = Self {
             folder,
+            databases,
             ports,
             coordinator: None,
             order: None,
@@ -139,16 +160,18 @@ impl Shop {
 
     fn write_files(&self, timeout: &str, more: &str) {
         let address = |port| format!("127.0.0.1:{port}");
-        for (name, port) in [
-            ("order", self.ports.order),
-            ("points", self.ports.points),
-            ("stock", self.ports.stock),
+        for (service, port) in [
+            (Service::Order, self.ports.order),
+            (Service::Points, self.ports.points),
+            (Service::Stock, self.ports.stock),
         ] {
             let text = format!(
-                "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[database]\nurl = \"sqlite:{name}.db\"\n[coordinator]\nendpoints = [\"http://127.0.0.1:{}\"]\n",
+                "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[database]\nurl = \"{}\"\n[coordinator]\nendpoints = [\"http://127.0.0.1:{}\"]\n",
+                self.databases.url(service),
                 self.ports.coordinator
             );
-            std::fs::write(self.folder.path().join(format!("{name}.toml")), text).unwrap();
+            let file = format!("{}.toml", service.name());
+            std::fs::write(self.folder.path().join(file), text).unwrap();
         }
         let participants = [
             participant(
@@ -167,7 +190,12 @@ impl Shop {
             more.to_owned(),
         ]
         .concat();
-        coordinator_file(self.folder.path(), self.ports.coordinator, &participants);
+        coordinator_file(
+            self.folder.path(),
+            self.ports.coordinator,
+            &self.databases,
+            &participants,
+        );
     }
 
     /// Starts one server from its file: `serve`, `order`, `points` or `stock`.

@@ -1,0 +1,98 @@
+//! Where the databases of the processes under test are: files in the test's folder, or databases of its own on a
+//! MariaDB server. Each test target says which in its `DATABASES`; the tests are the same.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use tercet_checker::{Place, Places, Service};
+use tercet_test_databases::Server;
+
+/// What kind of database a test target is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    MariaDb,
+}
+
+/// The databases of one shop.
+#[derive(Debug, Clone)]
+pub(crate) struct Databases {
+    /// As each process's file names it, in the order of [`Service::ALL`].
+    urls: [String; 4],
+    /// As the test itself reaches it: past a proxy, and from its own folder.
+    places: Places,
+}
+
+impl Databases {
+    /// Empty ones, of the target's kind.
+    pub(crate) async fn new(folder: &Path) -> Self {
+        match crate::DATABASES {
+            Kind::Sqlite => Self::in_folder(folder),
+            Kind::MariaDb => Self::on(shared().await, folder).await,
+        }
+    }
+
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self {
+            urls: Service::ALL.map(|service| format!("sqlite:{}.db", service.name())),
+            places: Places::in_folder(folder),
+        }
+    }
+
+    /// Empty ones on that server, for every service that works on one.
+    pub(crate) async fn on(server: &Server, folder: &Path) -> Self {
+        let mut databases = Self::in_folder(folder);
+        for service in ON_SERVERS {
+            let url = server.database(service.name()).await;
+            databases.is_at(service, &url, &url);
+        }
+        databases
+    }
+
+    /// The processes reach every server at `address` (`host:port`) from now on: the files are to be written anew.
+    pub(crate) fn through(mut self, server: &Server, address: &str) -> Self {
+        for url in &mut self.urls {
+            *url = url.replace(&server.address(), address);
+        }
+        self
+    }
+
+    /// That database is elsewhere.
+    pub(crate) fn is_at(&mut self, service: Service, url: &str, direct: &str) {
+        url.clone_into(&mut self.urls[service as usize]);
+        let place: Place = direct.parse().unwrap();
+        self.places = self.places.clone().with(service, place);
+    }
+
+    /// As a process's file names it.
+    pub(crate) fn url(&self, service: Service) -> &str {
+        &self.urls[service as usize]
+    }
+
+    /// For the checker.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
+    }
+}
+
+/// Who works on a server, too.
+const ON_SERVERS: [Service; 3] = [Service::Coordinator, Service::Points, Service::Stock];
+
+/// The server of all tests of this process. Where there is none to be had, all of them are skipped in one line: the process
+/// ends well. Under `CI` that is a failure.
+async fn shared() -> &'static Server {
+    if let Some(server) = Server::shared().await {
+        return server;
+    }
+    let name = env!("CARGO_CRATE_NAME");
+    // Past the test runner, which keeps what a test prints to itself.
+    let _ = writeln!(
+        std::io::stderr(),
+        "skipped: {name} needs MariaDB, which can't be had here"
+    );
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "nothing of these tests can run, and no test can say that of the others"
+    )]
+    std::process::exit(0)
+}
