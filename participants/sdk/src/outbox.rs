@@ -25,7 +25,7 @@ mod mysql;
 mod options;
 mod sender;
 mod sqlite;
-mod worker;
+pub(crate) mod worker;
 
 use std::sync::Arc;
 
@@ -47,11 +47,11 @@ pub const SEGMENTS: u8 = 64;
 
 /// The messages of one participant. Cheap to clone; clones share workers and counters.
 pub struct Outbox<D: OutboxDb> {
-    shared: Arc<Shared<D>>,
+    pub(crate) shared: Arc<Shared<D>>,
 }
 
-struct Shared<D: OutboxDb> {
-    database: Connections<D>,
+pub(crate) struct Shared<D: OutboxDb> {
+    pub(crate) database: Connections<D>,
     options: OutboxOptions,
     /// One for each worker: something was written into its segments.
     written: Vec<Arc<Notify>>,

@@ -16,8 +16,8 @@ pub struct OutboxOptions {
     pub page: u32,
     /// Messages that a worker sends at once. 16.
     pub concurrency: usize,
-    /// How long a claim holds: a message whose sender died is sent again after this. 30 seconds, and longer than a call
-    /// may take.
+    /// How long a claim holds: a message whose sender died is sent again after this. 30 seconds; longer than three calls
+    /// may take, or two senders may be at it at once, which costs calls and changes nothing.
     pub lease: Duration,
     /// How long each of the three calls may take, all replicas together. 5 seconds.
     pub call_timeout: Duration,

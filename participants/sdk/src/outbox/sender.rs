@@ -8,6 +8,9 @@ use super::db::{MessageRow, Outcome};
 use super::options::OutboxOptions;
 use crate::clock::micros;
 
+/// The calls of an attempt.
+const CALLS: u32 = 3;
+
 /// Makes one attempt; says how it ended at `now` (microseconds since the Unix epoch).
 pub(super) async fn send<C: Courier>(
     courier: &C,
@@ -21,7 +24,10 @@ pub(super) async fn send<C: Courier>(
                 .to_owned(),
         };
     }
-    match hand_over(courier, message).await {
+    let limit = options.call_timeout.saturating_mul(CALLS);
+    let handed_over = tokio::time::timeout(limit, hand_over(courier, message)).await;
+    let no_answer = || Err(CourierError::Later("no answer in time".to_owned()));
+    match handed_over.unwrap_or_else(|_| no_answer()) {
         Ok(()) => Outcome::Sent,
         Err(CourierError::Never(error)) => Outcome::Attention { error },
         Err(CourierError::Later(error)) if message.attempts >= options.attempts_max => {

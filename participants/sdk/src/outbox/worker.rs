@@ -29,7 +29,7 @@ const CLEAN_MAX: Duration = Duration::from_mins(10);
 const CLEAN_MIN: Duration = Duration::from_secs(1);
 
 /// One worker of one process.
-pub(super) struct Worker<D: OutboxDb, C: Courier> {
+pub(crate) struct Worker<D: OutboxDb, C: Courier> {
     outbox: Outbox<D>,
     courier: Arc<C>,
     number: u8,
@@ -42,7 +42,7 @@ pub(super) struct Worker<D: OutboxDb, C: Courier> {
 }
 
 impl<D: OutboxDb, C: Courier> Worker<D, C> {
-    pub(super) fn new(outbox: Outbox<D>, courier: Arc<C>, number: u8) -> Self {
+    pub(crate) fn new(outbox: Outbox<D>, courier: Arc<C>, number: u8) -> Self {
         let workers = outbox.options().workers();
         let written = outbox.shared.written.get(usize::from(number)).cloned();
         Self {
@@ -56,6 +56,11 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
             name: format!("{}-{}-{number}", std::process::id(), now_micros()),
             claims: 0,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn segments(&self) -> &[u8] {
+        &self.segments
     }
 
     /// Sends for ever.
@@ -89,7 +94,7 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
     }
 
     /// Sends at most one page of what is due at `now` (microseconds since the Unix epoch); how many were claimed.
-    pub(super) async fn sweep(&mut self, now: i64) -> sqlx::Result<usize> {
+    pub(crate) async fn sweep(&mut self, now: i64) -> sqlx::Result<usize> {
         let options = self.outbox.options().clone();
         let mut reader = self.outbox.shared.database.reader().acquire().await?;
         let due = D::due_messages(&mut *reader, &self.segments, now, options.page).await?;

@@ -21,6 +21,8 @@ pub(crate) use wallet::{Fixture, Notice, Saga, Spend};
 mod engine_tests;
 #[path = "../hot/tests/mod.rs"]
 mod hot_tests;
+#[path = "../outbox/tests/mod.rs"]
+mod outbox_tests;
 #[path = "../resolver/tests.rs"]
 mod resolver_tests;
 
