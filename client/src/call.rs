@@ -39,12 +39,25 @@ impl Caller {
             let (used, channel) = self.channels.current();
             let mut outgoing = Request::new(request.clone());
             self.context.trace_into(outgoing.metadata_mut());
-            outgoing.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            let since = Instant::now();
+            outgoing.set_timeout(deadline.saturating_duration_since(since));
             let status = match timeout_at(deadline, send(channel, outgoing)).await {
-                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Ok(response)) => {
+                    self.channels.heard(used);
+                    return Ok(response.into_inner());
+                }
                 Ok(Err(status)) => status,
-                Err(_) => return Err(Error::Deadline),
+                Err(_) => {
+                    self.channels.silent(used, since);
+                    return Err(Error::Deadline);
+                }
             };
+            // Where a connection breaks, the channel makes another by itself.
+            if retry::is_out_of_time(&status) {
+                self.channels.silent(used, since);
+            } else {
+                self.channels.heard(used);
+            }
             rounds.failed(used, status, deadline).await?;
         }
     }

@@ -2,12 +2,20 @@
 //!
 //! One lazy channel for each endpoint. Calls go to the current one; a failure moves on to the next. A
 //! balancer over all of them would fail its share of calls for as long as one endpoint is dead.
+//!
+//! A connection whose other side has silently gone is found by a call that runs out of time: when nothing has come
+//! over it since that call began, the next call gets a new one.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
+use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Error;
@@ -21,10 +29,24 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_mins(1);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Lazy connections, one of which is current.
-#[derive(Debug)]
 pub(crate) struct Channels {
-    endpoints: Vec<(Endpoint, Channel)>,
+    all: Vec<(Endpoint, Mutex<Connection>)>,
     current: AtomicUsize,
+    connect: Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>,
+}
+
+/// The channel of an endpoint.
+struct Connection {
+    channel: Channel,
+    /// When anything last came over it, or it was made.
+    heard_at: Instant,
+}
+
+impl fmt::Debug for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urls = self.all.iter().map(|(endpoint, _)| endpoint.uri());
+        f.debug_list().entries(urls).finish()
+    }
 }
 
 /// Remembers which endpoint an attempt used.
@@ -35,31 +57,34 @@ impl Channels {
     /// `connect` makes the channel of an endpoint, without connecting yet.
     pub(crate) fn lazy<E: AsRef<str>>(
         endpoints: impl IntoIterator<Item = E>,
-        connect: impl Fn(&Endpoint) -> Channel,
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let endpoints = endpoints
+        let lazy = |text: E| {
+            let endpoint = parse(text.as_ref())?;
+            let connection = Connection {
+                channel: connect(&endpoint),
+                heard_at: Instant::now(),
+            };
+            Ok((endpoint, Mutex::new(connection)))
+        };
+        let all = endpoints
             .into_iter()
-            .map(|endpoint| parse(endpoint.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
-        if endpoints.is_empty() {
+            .map(lazy)
+            .collect::<Result<Vec<_>, Error>>()?;
+        if all.is_empty() {
             return Err(Error::NoEndpoint);
         }
         Ok(Self {
-            endpoints: endpoints
-                .into_iter()
-                .map(|endpoint| {
-                    let channel = connect(&endpoint);
-                    (endpoint, channel)
-                })
-                .collect(),
+            all,
             current: AtomicUsize::new(0),
+            connect: Box::new(connect),
         })
     }
 
     /// Makes one connection, on the first endpoint that lets it.
     pub(crate) async fn connect(&self) -> Result<(), Error> {
         let mut last = None;
-        for (index, (endpoint, _)) in self.endpoints.iter().enumerate() {
+        for (index, (endpoint, _)) in self.all.iter().enumerate() {
             match endpoint.connect().await {
                 Ok(_) => {
                     self.current.store(index, Ordering::Relaxed);
@@ -68,26 +93,49 @@ impl Channels {
                 Err(error) => last = Some(error),
             }
         }
-        let endpoint = self.url(Used(self.endpoints.len() - 1));
+        let endpoint = self.url(Used(self.all.len() - 1));
         let source = last.map_or_else(
             || tonic::Status::unavailable(""),
             |error| tonic::Status::from_error(Box::new(error)),
         );
         Err(Error::Unreachable {
             endpoint,
-            attempts: u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX),
+            attempts: u32::try_from(self.all.len()).unwrap_or(u32::MAX),
             source: Box::new(source),
         })
     }
 
     pub(crate) fn current(&self) -> (Used, Channel) {
-        let index = self.current.load(Ordering::Relaxed) % self.endpoints.len();
-        (Used(index), self.endpoints[index].1.clone())
+        let index = self.current.load(Ordering::Relaxed) % self.all.len();
+        (Used(index), self.connection(Used(index)).channel.clone())
+    }
+
+    fn connection(&self, used: Used) -> MutexGuard<'_, Connection> {
+        let (_, connection) = &self.all[used.0];
+        connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something came over its connection.
+    pub(crate) fn heard(&self, used: Used) {
+        self.connection(used).heard_at = Instant::now();
+    }
+
+    /// A call that began at `since` ran out of time. If nothing at all was heard since then, the next call gets a new
+    /// connection; calls that are under way keep the old one.
+    pub(crate) fn silent(&self, used: Used, since: Instant) {
+        let mut connection = self.connection(used);
+        if connection.heard_at <= since {
+            let (endpoint, _) = &self.all[used.0];
+            *connection = Connection {
+                channel: (self.connect)(endpoint),
+                heard_at: Instant::now(),
+            };
+        }
     }
 
     /// Moves on from a failed endpoint, unless somebody else has done so in the meantime.
     pub(crate) fn leave(&self, used: Used) {
-        let next = (used.0 + 1) % self.endpoints.len();
+        let next = (used.0 + 1) % self.all.len();
         // Losing the race is fine: the endpoint was left, which is all that is wanted.
         let _ = self
             .current
@@ -96,12 +144,12 @@ impl Channels {
 
     /// For people.
     pub(crate) fn url(&self, used: Used) -> String {
-        let url = self.endpoints[used.0].0.uri().to_string();
+        let url = self.all[used.0].0.uri().to_string();
         url.trim_end_matches('/').to_owned()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.endpoints.len()
+        self.all.len()
     }
 }
 
@@ -171,6 +219,29 @@ mod tests {
         // A second call that failed on the same endpoint doesn't skip the next one.
         channels.leave(first);
         assert_eq!(channels.current().0, Used(1));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_made_anew_and_a_slow_call_beside_others_breaks_none()
+    -> Result<(), Error> {
+        let made = std::sync::Arc::new(AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&made);
+        let count = move |endpoint: &Endpoint| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            endpoint.connect_lazy()
+        };
+        let channels = Channels::lazy(["a:1"], count)?;
+        let (used, _) = channels.current();
+        let since = Instant::now();
+        channels.silent(used, since);
+        // Another call that began before it: the new connection is not to blame.
+        channels.silent(used, since);
+        assert_eq!(made.load(Ordering::Relaxed), 2);
+        let since = Instant::now();
+        channels.heard(used);
+        channels.silent(used, since);
+        assert_eq!(made.load(Ordering::Relaxed), 2);
         Ok(())
     }
 }

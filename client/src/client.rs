@@ -42,7 +42,7 @@ impl Client {
     /// has to be made of it.
     pub fn lazy_with<E: AsRef<str>>(
         endpoints: impl IntoIterator<Item = E>,
-        connect: impl Fn(&Endpoint) -> Channel,
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         Ok(Self {
             caller: Caller {

@@ -111,7 +111,7 @@ pub(crate) fn next(status: &Status, repeat: Repeat) -> Next {
         // Never sent.
         return Next::Again { after: None };
     }
-    if has_source::<TimeoutExpired>(status) {
+    if is_out_of_time(status) {
         return Next::Deadline;
     }
     let details = status.get_error_details();
@@ -126,6 +126,11 @@ pub(crate) fn next(status: &Status, repeat: Repeat) -> Next {
         (_, Code::Unavailable | Code::ResourceExhausted) => Next::Again { after },
         _ => Next::Answer,
     }
+}
+
+/// Whether the caller's own timer ended the call: nobody has answered it.
+pub(crate) fn is_out_of_time(status: &Status) -> bool {
+    has_source::<TimeoutExpired>(status)
 }
 
 /// The connection, or something in between, ended the call.

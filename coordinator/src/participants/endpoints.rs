@@ -1,8 +1,13 @@
 //! Where a participant listens: one lazy channel for each endpoint, in turn, leaving out those that fail.
 //!
 //! Not tonic's balancer: with one dead endpoint of three it fails a quarter of all calls.
+//!
+//! A connection whose other side has silently gone looks well for as long as TCP retransmits, a quarter of an hour or
+//! more, and pings are too rare to find it. So a call that ran out of time finds it: when nothing at all has come over the
+//! channel since that call began, the next call gets a new one.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,7 +36,10 @@ pub(crate) struct AddressError {
 /// One endpoint.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    channel: Channel,
+    target: Target,
+    channel: RwLock<Channel>,
+    /// Microseconds after [`Endpoints::start`] at which anything was last heard over the channel, or it was made.
+    heard_at: AtomicU64,
     failures: AtomicU32,
     /// Microseconds after [`Endpoints::start`] before which it isn't picked; 0 when it is well.
     ejected_until: AtomicU64,
@@ -43,6 +51,21 @@ pub(crate) struct Endpoints {
     all: Vec<Endpoint>,
     next: AtomicUsize,
     start: Instant,
+    connect: Connect,
+}
+
+/// What a call says about the endpoint that it went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// An answer, whatever it says.
+    Answer,
+    /// The connection couldn't be made, or has broken: tonic makes another by itself.
+    Failure,
+    /// Nothing in time, for a call that began then.
+    Silence {
+        /// When the call began.
+        since: Instant,
+    },
 }
 
 impl Endpoints {
@@ -60,7 +83,9 @@ impl Endpoints {
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true);
             Ok(Endpoint {
-                channel: connect.channel(&target),
+                channel: RwLock::new(connect.channel(&target)),
+                target,
+                heard_at: AtomicU64::new(0),
                 failures: AtomicU32::new(0),
                 ejected_until: AtomicU64::new(0),
             })
@@ -73,6 +98,7 @@ impl Endpoints {
                 .collect::<Result<_, _>>()?,
             next: AtomicUsize::new(0),
             start: Instant::now(),
+            connect: connect.clone(),
         })
     }
 
@@ -98,14 +124,19 @@ impl Endpoints {
         only
     }
 
-    /// A call to it was answered, or not.
-    pub(crate) fn report(&self, endpoint: &Endpoint, is_answer: bool) {
-        if is_answer {
+    /// What came of a call to it.
+    pub(crate) fn report(&self, endpoint: &Endpoint, heard: Heard) {
+        let now = self.micros(Instant::now());
+        if heard == Heard::Answer {
+            endpoint.heard_at.store(now, Ordering::Relaxed);
             if endpoint.failures.load(Ordering::Relaxed) != 0 {
                 endpoint.failures.store(0, Ordering::Relaxed);
                 endpoint.ejected_until.store(0, Ordering::Relaxed);
             }
             return;
+        }
+        if let Heard::Silence { since } = heard {
+            self.renew_if_silent(endpoint, self.micros(since), now);
         }
         let failures = endpoint.failures.fetch_add(1, Ordering::Relaxed);
         let pause = EJECTED_MIN
@@ -113,6 +144,24 @@ impl Endpoints {
             .min(EJECTED_MAX);
         let until = self.micros(Instant::now() + pause);
         endpoint.ejected_until.store(until, Ordering::Relaxed);
+    }
+
+    /// Calls that are under way keep the old channel. Of many that run out of time together, one makes the new one.
+    fn renew_if_silent(&self, endpoint: &Endpoint, since: u64, now: u64) {
+        let heard_at = endpoint.heard_at.load(Ordering::Relaxed);
+        let is_first = || {
+            let (all, heard) = (Ordering::Relaxed, &endpoint.heard_at);
+            heard.compare_exchange(heard_at, now, all, all).is_ok()
+        };
+        if heard_at <= since && is_first() {
+            let new = self.connect.channel(&endpoint.target);
+            let mut channel = endpoint
+                .channel
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *channel = new;
+            tracing::debug!(endpoint = %endpoint.target.uri(), "silent, the connection is made anew");
+        }
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -123,7 +172,10 @@ impl Endpoints {
 impl Endpoint {
     /// A channel to it; cheap.
     pub(crate) fn channel(&self) -> Channel {
-        self.channel.clone()
+        self.channel
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -157,9 +209,9 @@ mod tests {
     async fn takes_turns_and_leaves_out_the_one_that_fails() {
         let endpoints = three();
         assert_eq!(picked(&endpoints, 4), [0, 1, 2, 0]);
-        endpoints.report(&endpoints.all[1], false);
+        endpoints.report(&endpoints.all[1], Heard::Failure);
         assert!(!picked(&endpoints, 9).contains(&1));
-        endpoints.report(&endpoints.all[1], true);
+        endpoints.report(&endpoints.all[1], Heard::Answer);
         assert!(picked(&endpoints, 9).contains(&1));
     }
 
@@ -168,9 +220,43 @@ mod tests {
         let endpoints = three();
         for (index, failures) in [(0, 3), (1, 1), (2, 2)] {
             for _ in 0..failures {
-                endpoints.report(&endpoints.all[index], false);
+                endpoints.report(&endpoints.all[index], Heard::Failure);
             }
         }
         assert_eq!(picked(&endpoints, 3), [1, 1, 1]);
+    }
+
+    /// Endpoints that count the channels they make.
+    fn counted() -> (Endpoints, std::sync::Arc<AtomicUsize>) {
+        let made = std::sync::Arc::new(AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&made);
+        let connect = Connect::with(move |target| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            target.connect_lazy()
+        });
+        let config = ParticipantConfig::new(vec![Address::http("127.0.0.1", 1)]);
+        (Endpoints::new(&config, &connect).unwrap(), made)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_made_anew_once_however_many_calls_ran_out_of_time() {
+        let (endpoints, made) = counted();
+        let since = Instant::now();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        for _ in 0..10 {
+            endpoints.report(&endpoints.all[0], Heard::Silence { since });
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_slow_beside_others_that_are_answered_breaks_no_connection() {
+        let (endpoints, made) = counted();
+        let since = Instant::now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        endpoints.report(&endpoints.all[0], Heard::Answer);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        endpoints.report(&endpoints.all[0], Heard::Silence { since });
+        assert_eq!(made.load(Ordering::Relaxed), 1);
     }
 }

@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
 use super::classify::{Classified, classify};
-use super::endpoints::Endpoints;
+use super::endpoints::{Endpoints, Heard};
 use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
 use crate::clock::Clock;
@@ -162,13 +162,15 @@ impl Participant {
         let mut tried = 0;
         loop {
             let endpoint = self.endpoints.pick();
-            let left = end.saturating_duration_since(Instant::now());
+            let since = Instant::now();
+            let left = end.saturating_duration_since(since);
             let exchanged = exchange(endpoint.channel(), request(left)?, reply, left).await;
-            let is_answer = !matches!(
-                exchanged,
-                Exchange::NeverSent(_) | Exchange::TimedOut | Exchange::Broken(_)
-            );
-            self.endpoints.report(endpoint, is_answer);
+            let heard = match exchanged {
+                Exchange::NeverSent(_) | Exchange::Broken(_) => Heard::Failure,
+                Exchange::TimedOut => Heard::Silence { since },
+                Exchange::Done(_) | Exchange::TooLarge(_) | Exchange::Refused(_) => Heard::Answer,
+            };
+            self.endpoints.report(endpoint, heard);
             tried += 1;
             let is_over = Instant::now() >= end || tried >= self.endpoints.len();
             if is_over || !matches!(exchanged, Exchange::NeverSent(_)) {

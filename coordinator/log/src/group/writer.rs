@@ -142,13 +142,15 @@ impl Writer {
             self.receiver.close();
         }
         tokio::select! {
+            // In a fixed order, so that a simulation goes the same way twice; what is due isn't kept waiting by what comes.
+            biased;
+            () = at(due), if due.is_some() => {}
+            // An error means that the handle is gone, which the queue says as well.
+            Ok(()) = self.stop.changed(), if !stopping => {}
             request = self.receiver.recv() => match request {
                 Some(request) => self.waiting.push_back(request),
                 None => self.open = false,
             },
-            // An error means that the handle is gone, which the queue says as well.
-            Ok(()) = self.stop.changed(), if !stopping => {}
-            () = at(due), if due.is_some() => {}
         }
     }
 
