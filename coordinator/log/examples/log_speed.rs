@@ -1,9 +1,9 @@
-//! How fast the log is on this machine: `cargo run --release -p tercet-log --example log_speed [folder]`.
+//! How fast the log is on this machine: `cargo run --release -p tercet-log --example log_speed [url]`, with the url of an
+//! empty database, or a file in a temporary folder.
 //!
 //! Prints rows a second for batches of 64, straight into the store (begins, then their decisions), and appends a second
 //! and latency through group commit with many callers at once. Measures only; nothing is asserted.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use tercet_core::{
     ActionName, Branch, BranchDefinition, BranchId, BranchState, ContentHash, Gid,
     GlobalTransaction, Mode, Options, ParticipantName, Timestamp, TransactionState, TriedBy, Verbs,
 };
-use tercet_log::sqlite::SqliteStore;
-use tercet_log::{Entry, Lane, Log, LogOptions, TransactionLog, Urgency, Verdict};
+use tercet_log::{
+    DatabaseUrl, Entry, Lane, Log, LogOptions, StoreOptions, TransactionLog, Urgency, Verdict, open,
+};
 use tokio::time::Instant;
 
 const BATCH: usize = 64;
@@ -25,21 +26,18 @@ const APPENDS: usize = 12_800;
 #[tokio::main]
 async fn main() -> Result<()> {
     let own = tempfile::tempdir()?;
-    let folder = std::env::args()
-        .nth(1)
-        .map_or_else(|| own.path().to_owned(), PathBuf::from);
-    let path = folder.join("log-speed.db");
-    let store = Arc::new(SqliteStore::open(&path, "", Timestamp::EPOCH).await?);
-    batches(&store).await?;
-    let log = Log::start(
-        Arc::clone(&store) as Arc<dyn TransactionLog>,
-        &LogOptions::default(),
-    );
+    let url = match std::env::args().nth(1) {
+        Some(url) => DatabaseUrl::parse(&url)?,
+        None => DatabaseUrl::Sqlite(own.path().join("log-speed.db")),
+    };
+    let store = open(&url, "", Timestamp::EPOCH, &StoreOptions::default()).await?;
+    batches(&*store).await?;
+    let log = Log::start(Arc::clone(&store), &LogOptions::default());
     for callers in CALLERS {
         group_commit(&log, callers).await?;
     }
     log.shutdown().await;
-    println!("{}", path.display());
+    println!("{url}");
     Ok(())
 }
 
@@ -86,7 +84,7 @@ fn decided(mut transaction: GlobalTransaction) -> GlobalTransaction {
 }
 
 /// Straight into the store, one batch after the other.
-async fn batches(store: &SqliteStore) -> Result<()> {
+async fn batches(store: &dyn TransactionLog) -> Result<()> {
     let mut begins = Vec::new();
     let mut decisions = Vec::new();
     for batch in 0..BATCHES {

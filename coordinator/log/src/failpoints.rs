@@ -13,6 +13,7 @@
 /// Does here what the test has said about `name`.
 #[cfg(feature = "failpoints")]
 pub(crate) fn hit(name: &str) -> Result<(), sqlx::Error> {
+    set_up();
     fail::fail_point!(name, |action| {
         if action.as_deref() == Some("abort") {
             std::process::abort();
@@ -29,4 +30,18 @@ pub(crate) fn hit(name: &str) -> Result<(), sqlx::Error> {
 #[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
 pub(crate) const fn hit(_name: &str) -> Result<(), sqlx::Error> {
     Ok(())
+}
+
+/// What the environment says, once. Without the crate's own `FailScenario`, which an in-process test may hold.
+#[cfg(feature = "failpoints")]
+fn set_up() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let said = std::env::var("FAILPOINTS").unwrap_or_default();
+        for (name, actions) in said.split(';').filter_map(|one| one.split_once('=')) {
+            if let Err(error) = fail::cfg(name, actions) {
+                tracing::error!(name, error, "FAILPOINTS can't be understood");
+            }
+        }
+    });
 }

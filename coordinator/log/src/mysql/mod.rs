@@ -15,6 +15,8 @@ mod queries;
 #[path = "../reads.rs"]
 mod reads;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use sqlx::MySqlConnection;
