@@ -1,6 +1,6 @@
 //! The connections of one database: some for writing, some for reading.
 
-use sqlx::{Database, Pool, Transaction};
+use sqlx::{Connection as _, Database, Pool, Transaction};
 
 /// The connections of one database. Cheap to clone; all clones share the same connections.
 ///
@@ -51,6 +51,18 @@ impl<DB: Database> Connections<DB> {
     /// [`classify`](crate::classify) says which are worth another try; nothing has been written in any case.
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, sqlx::Error> {
         self.writer.begin_with(self.begin).await
+    }
+
+    /// The same on a connection that the caller has taken from [`Connections::writer`] and answers for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connections::begin`].
+    pub async fn begin_on<'c>(
+        &self,
+        connection: &'c mut DB::Connection,
+    ) -> Result<Transaction<'c, DB>, sqlx::Error> {
+        connection.begin_with(self.begin).await
     }
 
     /// Waits for statements under way and closes every connection.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{micros, now_micros};
 use crate::fence::{Fence, FenceDb};
+use crate::held::{Held, limited};
 
 /// Rows deleted in one SQL transaction.
 const BATCH: u32 = 200;
@@ -57,18 +58,25 @@ impl<D: FenceDb> Cleaner<D> {
     }
 
     async fn batch(&self, before: i64) -> sqlx::Result<(usize, u64)> {
-        let mut reader = self.fence.database().reader().acquire().await?;
-        let keys = D::old(&mut *reader, before, BATCH).await?;
-        drop(reader);
+        let database = self.fence.database();
+        let mut reader = Held::of(database.reader()).await?;
+        let keys = limited(D::old(&mut reader, before, BATCH)).await;
+        let keys = reader.settle(keys)?;
         if keys.is_empty() {
             return Ok((0, 0));
         }
-        let mut transaction = self.fence.database().begin().await?;
-        let mut gone = 0;
-        for key in &keys {
-            gone += D::delete(&mut *transaction, key, before).await?;
-        }
-        transaction.commit().await?;
+        let mut connection = Held::of(database.writer()).await?;
+        let gone = limited(async {
+            let mut transaction = database.begin_on(&mut connection).await?;
+            let mut gone = 0;
+            for key in &keys {
+                gone += D::delete(&mut *transaction, key, before).await?;
+            }
+            transaction.commit().await?;
+            Ok(gone)
+        })
+        .await;
+        let gone = connection.settle(gone)?;
         Ok((keys.len(), gone))
     }
 }

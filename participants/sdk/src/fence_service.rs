@@ -1,6 +1,5 @@
 //! `tercet.v1.FenceService`: the fence for reading, which reconciliation compares with the coordinator's log.
 
-use sqlx::pool::PoolConnection;
 use tercet_proto::tercet::v1 as proto;
 use tercet_proto::tercet::v1::fence_service_server::FenceService;
 use tonic::{Code, Request, Response, Status};
@@ -11,6 +10,7 @@ use crate::clock::{micros, now_micros};
 use crate::context::BranchKey;
 use crate::error::{ActionError, error_status};
 use crate::fence::{Fence, FenceDb, FenceRow, FenceState, ListFilter, Position};
+use crate::held::{Held, limited};
 
 /// Reads a fence for `tercet.v1.FenceService`.
 #[derive(Debug)]
@@ -24,13 +24,18 @@ impl<D: FenceDb> FenceReader<D> {
         Self { fence }
     }
 
-    async fn connection(&self) -> Result<PoolConnection<D>, Status> {
-        self.fence
-            .database()
-            .reader()
-            .acquire()
-            .await
-            .map_err(database)
+    async fn list(&self, filter: &ListFilter) -> sqlx::Result<Vec<FenceRow>> {
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let rows = limited(D::list(&mut reader, filter)).await;
+        let rows = reader.settle(rows)?;
+        Ok(rows)
+    }
+
+    async fn get(&self, key: &BranchKey) -> sqlx::Result<Option<FenceRow>> {
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let row = limited(D::read(&mut reader, key)).await;
+        let row = reader.settle(row)?;
+        Ok(row)
     }
 }
 
@@ -54,8 +59,7 @@ impl<D: FenceDb> FenceService for FenceReader<D> {
             after: parse_token(&request.page_token)?,
             limit: limit + 1,
         };
-        let mut connection = self.connection().await?;
-        let mut rows = D::list(&mut *connection, &filter).await.map_err(database)?;
+        let mut rows = self.list(&filter).await.map_err(database)?;
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next_page_token = rows
@@ -77,8 +81,7 @@ impl<D: FenceDb> FenceService for FenceReader<D> {
         let request = request.into_inner();
         let key = BranchKey::new(&request.gid, &request.branch_id)
             .map_err(|error| invalid(&error.to_string()))?;
-        let mut connection = self.connection().await?;
-        let row = D::read(&mut *connection, &key).await.map_err(database)?;
+        let row = self.get(&key).await.map_err(database)?;
         let row = row.ok_or_else(|| {
             error_status(
                 Code::NotFound,

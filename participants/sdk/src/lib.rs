@@ -28,6 +28,7 @@ mod coordinator;
 mod error;
 mod fence;
 mod fence_service;
+mod held;
 mod hot;
 pub mod mysql;
 pub mod outbox;

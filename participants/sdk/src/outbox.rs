@@ -34,6 +34,7 @@ use tercet_database::Connections;
 use tokio::sync::Notify;
 
 use crate::clock::now_micros;
+use crate::held::{Held, limited};
 pub use check::InitiatorCheck;
 pub use courier::{Courier, CourierError, GrpcCourier, Standing};
 pub use db::{Backlog, MessageRow, MessageState, NewMessage, OutboxDb, Outcome};
@@ -145,8 +146,10 @@ impl<D: OutboxDb> Outbox<D> {
 
     /// What waits now: how many messages, counted up to 10,000, and since when the oldest does.
     pub async fn backlog(&self) -> sqlx::Result<Backlog> {
-        let mut reader = self.shared.database.reader().acquire().await?;
-        D::backlog(&mut *reader).await
+        let mut reader = Held::of(self.shared.database.reader()).await?;
+        let backlog = limited(D::backlog(&mut reader)).await;
+        let backlog = reader.settle(backlog)?;
+        Ok(backlog)
     }
 
     fn wake(&self, segment: u8) {

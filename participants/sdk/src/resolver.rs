@@ -9,13 +9,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 use crate::clock::{micros, now_micros};
-use crate::context::BranchContext;
+use crate::context::{BranchContext, BranchKey};
 use crate::coordinator::{Coordinator, Resolution};
 use crate::error::ActionError;
 use crate::fence::{Due, Fence, FenceDb, FenceRow, Phase};
+use crate::held::{Held, limited};
 use crate::served::Served;
 
 /// The actions of a participant by the full name of their service.
@@ -132,11 +133,15 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
 
     /// Asks about at most one batch of the branches that are due at `now` (microseconds since the Unix epoch).
     pub async fn round(&self, now: i64) -> sqlx::Result<Round> {
-        let mut reader = self.fence.database().reader().acquire().await?;
-        let rows = D::due(&mut *reader, now, self.options.batch).await?;
-        drop(reader);
-        let mut settling = futures::stream::iter(rows.into_iter().map(|row| self.settle(row, now)))
-            .buffer_unordered(self.options.concurrency);
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let rows = limited(D::due(&mut reader, now, self.options.batch)).await;
+        let rows = reader.settle(rows)?;
+        let settling: Vec<_> = rows
+            .into_iter()
+            .map(|row| self.settle(row, now).boxed())
+            .collect();
+        let mut settling =
+            futures::stream::iter(settling).buffer_unordered(self.options.concurrency);
         let mut round = Round::default();
         while let Some(settled) = settling.next().await {
             match settled {
@@ -150,17 +155,20 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
     }
 
     async fn until_due(&self) -> Duration {
-        let next = async {
-            let mut reader = self.fence.database().reader().acquire().await?;
-            D::next_due(&mut *reader).await
-        };
-        match next.await {
+        match self.next_due().await {
             Ok(Some(at)) => {
                 let wait = u64::try_from(at.saturating_sub(now_micros())).unwrap_or(0);
                 Duration::from_micros(wait).min(self.options.idle)
             }
             Ok(None) | Err(_) => self.options.idle,
         }
+    }
+
+    async fn next_due(&self) -> sqlx::Result<Option<i64>> {
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let next = limited(D::next_due(&mut reader)).await;
+        let next = reader.settle(next)?;
+        Ok(next)
     }
 
     async fn settle(&self, row: FenceRow, now: i64) -> Settled {
@@ -222,24 +230,23 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
     async fn postpone(&self, row: &FenceRow, now: i64, unknown: bool, settled: Settled) -> Settled {
         let asked = row.asked.saturating_add(1);
         let ask_at = now.saturating_add(micros(self.options.wait_after(asked)));
-        let written = async {
-            let mut writer = self.fence.database().writer().acquire().await?;
-            D::postpone(
-                &mut *writer,
-                &row.key,
-                Due {
-                    ask_at,
-                    asked,
-                    unknown,
-                },
-            )
-            .await
+        let due = Due {
+            ask_at,
+            asked,
+            unknown,
         };
-        if let Err(error) = written.await {
+        if let Err(error) = self.write_due(&row.key, due).await {
             // Then it is still due and asked again at once, which is only impolite.
             tracing::warn!(gid = row.key.gid, branch = row.key.branch, %error, "postponing failed");
             return Settled::Failed;
         }
         settled
+    }
+
+    async fn write_due(&self, key: &BranchKey, due: Due) -> sqlx::Result<()> {
+        let mut writer = Held::of(self.fence.database().writer()).await?;
+        let done = limited(D::postpone(&mut writer, key, due)).await;
+        writer.settle(done)?;
+        Ok(())
     }
 }

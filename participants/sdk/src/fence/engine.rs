@@ -14,12 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::rerun::{Reruns, commit, roll_back};
+use super::rerun::{Reruns, Run, roll_back};
 use super::{FenceDb, FenceState, FenceVerdict, NewRow, Phase, Timeliness, verdict};
 use crate::action::DynAction;
 use crate::clock::{micros, now_micros};
 use crate::context::{BranchContext, BranchKey};
 use crate::error::ActionError;
+use crate::held::{Held, limited};
 
 /// The fence's times and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +202,6 @@ impl<D: FenceDb> Fence<D> {
             }
             _ => {}
         }
-        let mut transaction = self.database.begin().await?;
         let call = Call {
             action,
             context,
@@ -210,9 +210,21 @@ impl<D: FenceDb> Fence<D> {
             now,
             ask_after: self.options.ask_after,
         };
+        let run = Run::on(&self.database);
+        run.within(async |mut connection| self.in_transaction(&run, &mut connection, &call).await)
+            .await
+    }
+
+    async fn in_transaction(
+        &self,
+        run: &Run<'_, D>,
+        connection: &mut D::Connection,
+        call: &Call<'_, D>,
+    ) -> Result<Bytes, ActionError> {
+        let mut transaction = self.database.begin_on(connection).await?;
         match call.run(&mut *transaction).await {
             Ok(Outcome::Commit(reply)) => {
-                commit(transaction).await?;
+                run.commit(transaction).await?;
                 Ok(reply)
             }
             Ok(Outcome::Answer(reply)) => {
@@ -237,19 +249,18 @@ impl<D: FenceDb> Fence<D> {
 
     /// Marks a branch that a person ended in the coordinator; nothing of the action's runs.
     pub(crate) async fn end_by_hand(&self, key: &BranchKey, service: &str) -> sqlx::Result<()> {
-        let mut transaction = self.database.begin().await?;
-        if D::end(
-            &mut *transaction,
-            key,
-            service,
-            FenceState::EndedByHand,
-            now_micros(),
-        )
-        .await?
-        {
-            D::drop_request(&mut *transaction, key).await?;
-        }
-        transaction.commit().await
+        let mut connection = Held::of(self.database.writer()).await?;
+        let done = limited(async {
+            let mut transaction = self.database.begin_on(&mut connection).await?;
+            let (to, now) = (FenceState::EndedByHand, now_micros());
+            if D::end(&mut *transaction, key, service, to, now).await? {
+                D::drop_request(&mut *transaction, key).await?;
+            }
+            transaction.commit().await
+        })
+        .await;
+        connection.settle(done)?;
+        Ok(())
     }
 }
 

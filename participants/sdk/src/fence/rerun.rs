@@ -6,14 +6,16 @@
 //! fence row says what happened.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{Database, Transaction};
-use tercet_database::{ErrorClass, classify};
+use tercet_database::{Connections, ErrorClass, classify};
 use tokio::time::Instant;
 
 use crate::clock::now_micros;
 use crate::error::ActionError;
+use crate::held::{Held, LIMIT, no_answer};
 
 /// How often one piece of work is run at most.
 const RUNS_MAX: u32 = 8;
@@ -65,22 +67,59 @@ fn is_worth_another_run(error: &ActionError) -> bool {
     }
 }
 
-/// Commits, and tells an error that certainly undid everything from one that leaves the outcome open.
-pub(crate) async fn commit<D: Database>(
-    transaction: Transaction<'static, D>,
-) -> Result<(), ActionError> {
-    transaction.commit().await.map_err(|error| {
-        if classify(&error).is_definite() {
-            ActionError::Database(error)
-        } else {
-            ActionError::CommitUnknown(Arc::new(error))
+/// One SQL transaction on a connection of its own.
+pub(crate) struct Run<'a, D: Database> {
+    database: &'a Connections<D>,
+    /// Set when the commit is on its way: from then on, being broken off doesn't mean that nothing was written.
+    committing: AtomicBool,
+}
+
+impl<'a, D: Database> Run<'a, D> {
+    /// Nothing has begun.
+    pub(crate) fn on(database: &'a Connections<D>) -> Self {
+        Self {
+            database,
+            committing: AtomicBool::new(false),
         }
-    })
+    }
+
+    /// Takes a connection and does `work` on it, for no longer than [`LIMIT`].
+    pub(crate) async fn within<T, F>(
+        &self,
+        work: impl FnOnce(Held<D>) -> F,
+    ) -> Result<T, ActionError>
+    where
+        F: Future<Output = Result<T, ActionError>>,
+    {
+        let connection = Held::of(self.database.writer()).await?;
+        let give_up = connection.give_up();
+        let mut working = std::pin::pin!(work(connection));
+        if let Ok(done) = tokio::time::timeout(LIMIT, &mut working).await {
+            return done;
+        }
+        give_up.now();
+        if self.committing.load(Ordering::Relaxed) {
+            return Err(ActionError::CommitUnknown(Arc::new(no_answer())));
+        }
+        Err(ActionError::Database(no_answer()))
+    }
+
+    /// Commits, and tells an error that certainly undid everything from one that leaves the outcome open.
+    pub(crate) async fn commit(&self, transaction: Transaction<'_, D>) -> Result<(), ActionError> {
+        self.committing.store(true, Ordering::Relaxed);
+        transaction.commit().await.map_err(|error| {
+            if classify(&error).is_definite() {
+                ActionError::Database(error)
+            } else {
+                ActionError::CommitUnknown(Arc::new(error))
+            }
+        })
+    }
 }
 
 /// Rolls back. The answer stands whether or not that is confirmed: a connection that fails here is thrown away, and
 /// its SQL transaction with it.
-pub(crate) async fn roll_back<D: Database>(transaction: Transaction<'static, D>) {
+pub(crate) async fn roll_back<D: Database>(transaction: Transaction<'_, D>) {
     if let Err(error) = transaction.rollback().await {
         tracing::debug!(%error, "roll-back not confirmed");
     }

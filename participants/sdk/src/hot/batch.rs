@@ -17,8 +17,12 @@ use super::rows::Counters;
 use crate::clock::{micros, now_micros};
 use crate::context::BranchKey;
 use crate::error::ActionError;
-use crate::fence::rerun::{Reruns, commit, roll_back};
+use crate::fence::rerun::{Reruns, Run, roll_back};
 use crate::fence::{Fence, FenceDb, FenceRow, FenceVerdict, NewRow, Phase, verdict};
+use crate::held::{Held, limited};
+
+/// The connection of a batch's SQL transaction.
+type Connection<T> = <<T as HotTable>::Db as sqlx::Database>::Connection;
 
 /// What running a batch needs.
 pub(super) struct Runner<'a, T: HotTable> {
@@ -82,20 +86,10 @@ impl<T: HotTable> Runner<'_, T> {
 
     async fn attempt_inner(&self, calls: &[Call<T>]) -> Result<Vec<Answer>, ActionError> {
         let began = Instant::now();
-        let mut transaction = self.fence.database().begin().await?;
-        let (plan, writes) = match self.inside(&mut transaction, calls).await {
-            Ok(done) => done,
-            Err(error) => {
-                roll_back(transaction).await;
-                return Err(error);
-            }
-        };
-        if writes {
-            commit(transaction).await?;
-        } else {
-            // The row's lock was all there was to it.
-            roll_back(transaction).await;
-        }
+        let run = Run::on(self.fence.database());
+        let (plan, writes) = run
+            .within(async |mut connection| self.in_transaction(&run, &mut connection, calls).await)
+            .await?;
         match &plan.row {
             Some(row) if !writes => self.seen.note(self.key, row, T::version(row), began),
             // A written row has a version that only the next look will tell.
@@ -104,9 +98,29 @@ impl<T: HotTable> Runner<'_, T> {
         Ok(plan.answers)
     }
 
+    async fn in_transaction(
+        &self,
+        run: &Run<'_, T::Db>,
+        connection: &mut Connection<T>,
+        calls: &[Call<T>],
+    ) -> Result<(Plan<T>, bool), ActionError> {
+        let mut transaction = self.fence.database().begin_on(connection).await?;
+        match self.inside(&mut transaction, calls).await {
+            Ok((plan, true)) => {
+                run.commit(transaction).await?;
+                Ok((plan, true))
+            }
+            // Where nothing is written, the row's lock was all there was to it.
+            other => {
+                roll_back(transaction).await;
+                other
+            }
+        }
+    }
+
     async fn inside(
         &self,
-        connection: &mut <T::Db as sqlx::Database>::Connection,
+        connection: &mut Connection<T>,
         calls: &[Call<T>],
     ) -> Result<(Plan<T>, bool), ActionError> {
         let is_there = T::lock(connection, self.key).await?;
@@ -161,6 +175,14 @@ impl<T: HotTable> Runner<'_, T> {
             .collect()
     }
 
+    /// What the fence knows of the calls now, without a lock.
+    async fn look(&self, calls: &[Call<T>]) -> sqlx::Result<Vec<FenceRow>> {
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let stored = limited(T::Db::read_many(&mut reader, &keys(calls))).await;
+        let stored = reader.settle(stored)?;
+        Ok(stored)
+    }
+
     /// Where nothing but hopeless tries has gathered, one look at the fence is all they cost: those that it knows get
     /// their first answer, the others are refused from memory. False when they have to go the whole way.
     async fn refuse_hopeless(
@@ -179,12 +201,8 @@ impl<T: HotTable> Runner<'_, T> {
                 _ => return false,
             }
         }
-        let read = async {
-            let mut reader = self.fence.database().reader().acquire().await?;
-            T::Db::read_many(&mut *reader, &keys(calls)).await
-        };
         // Where it can't be read, the whole way says what is wrong.
-        let Ok(stored) = read.await else {
+        let Ok(stored) = self.look(calls).await else {
             return false;
         };
         self.counters.refused_from_memory(calls.len());

@@ -18,6 +18,7 @@ use crate::DOMAIN;
 use crate::check::is_id;
 use crate::clock::now_micros;
 use crate::error::error_status;
+use crate::held::{Held, limited};
 
 /// Answers the coordinator from an outbox.
 #[derive(Debug)]
@@ -56,22 +57,28 @@ impl<D: OutboxDb, C: Courier> InitiatorCheck<D, C> {
 
     async fn fate(&self, gid: &str) -> sqlx::Result<Fate> {
         let database = &self.outbox.shared.database;
-        let mut reader = database.reader().acquire().await?;
-        if let Some(row) = D::message(&mut *reader, gid).await? {
+        let mut reader = Held::of(database.reader()).await?;
+        let row = limited(D::message(&mut reader, gid)).await;
+        let row = reader.settle(row)?;
+        if let Some(row) = row {
             return Ok(Fate::of(row));
         }
-        drop(reader);
-        let mut transaction = database.begin().await?;
-        let is_new =
-            D::insert_aborted(&mut *transaction, gid, segment_of(gid), now_micros()).await?;
-        if is_new {
-            transaction.commit().await?;
-            return Ok(Fate::Aborted);
-        }
-        // It was written between the look and the insert.
-        let row = D::message(&mut *transaction, gid).await?;
-        transaction.rollback().await?;
-        row.map(Fate::of).ok_or(sqlx::Error::RowNotFound)
+        let mut writer = Held::of(database.writer()).await?;
+        let fate = limited(async {
+            let mut transaction = database.begin_on(&mut writer).await?;
+            let (segment, now) = (segment_of(gid), now_micros());
+            if D::insert_aborted(&mut *transaction, gid, segment, now).await? {
+                transaction.commit().await?;
+                return Ok(Fate::Aborted);
+            }
+            // It was written between the look and the insert.
+            let row = D::message(&mut *transaction, gid).await?;
+            transaction.rollback().await?;
+            row.map(Fate::of).ok_or(sqlx::Error::RowNotFound)
+        })
+        .await;
+        let fate = writer.settle(fate)?;
+        Ok(fate)
     }
 }
 

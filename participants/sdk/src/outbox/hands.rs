@@ -9,6 +9,7 @@ use super::db::{MessageRow, MessageState, NewMessage, OutboxDb};
 use super::sender::is_too_old;
 use super::{Message, MessageError, Outbox, segment_of};
 use crate::clock::now_micros;
+use crate::held::{Held, limited};
 
 /// Why a person's wish wasn't carried out. Nothing was changed.
 #[derive(Debug, Error)]
@@ -56,8 +57,10 @@ impl HandsError {
 impl<D: OutboxDb> Outbox<D> {
     /// One message.
     pub async fn message(&self, gid: &str) -> sqlx::Result<Option<MessageRow>> {
-        let mut reader = self.shared.database.reader().acquire().await?;
-        D::message(&mut *reader, gid).await
+        let mut reader = Held::of(self.shared.database.reader()).await?;
+        let row = limited(D::message(&mut reader, gid)).await;
+        let row = reader.settle(row)?;
+        Ok(row)
     }
 
     /// Messages that need attention, the oldest first, after the one that was changed then and has this gid.
@@ -66,8 +69,11 @@ impl<D: OutboxDb> Outbox<D> {
         after: Option<(i64, &str)>,
         limit: u32,
     ) -> sqlx::Result<Vec<MessageRow>> {
-        let mut reader = self.shared.database.reader().acquire().await?;
-        D::list_messages(&mut *reader, MessageState::Attention, after, limit).await
+        let mut reader = Held::of(self.shared.database.reader()).await?;
+        let (state, after) = (MessageState::Attention, after);
+        let rows = limited(D::list_messages(&mut reader, state, after, limit)).await;
+        let rows = reader.settle(rows)?;
+        Ok(rows)
     }
 
     /// Lets a message that needs attention be sent again under its own gid, with all its attempts.
@@ -77,11 +83,12 @@ impl<D: OutboxDb> Outbox<D> {
         if is_too_old(self.options(), &row, now) {
             return Err(HandsError::TooOld(gid.to_owned()));
         }
-        let mut writer = self.shared.database.writer().acquire().await?;
-        if !D::retry_message(&mut *writer, gid, now).await? {
+        let mut writer = Held::of(self.shared.database.writer()).await?;
+        let is_retried = limited(D::retry_message(&mut writer, gid, now)).await;
+        let is_retried = writer.settle(is_retried)?;
+        if !is_retried {
             return Err(HandsError::NotWaiting(gid.to_owned()));
         }
-        drop(writer);
         self.wake(segment_of(gid));
         Ok(())
     }
@@ -108,31 +115,35 @@ impl<D: OutboxDb> Outbox<D> {
             None | Some(Standing::Cancelled | Standing::ConfirmedWithout) => {}
             Some(Standing::Open) => return known("retry it, or cancel it there first"),
             Some(Standing::Confirmed) => {
-                let mut writer = self.shared.database.writer().acquire().await?;
-                D::settle_message(&mut *writer, gid, "found confirmed", now_micros()).await?;
+                let mut writer = Held::of(self.shared.database.writer()).await?;
+                let note = "found confirmed";
+                let done = limited(D::settle_message(&mut writer, gid, note, now_micros())).await;
+                writer.settle(done)?;
                 return known("it is delivered under this gid");
             }
         }
         let message =
             Message::new(new_gid, &row.participant, &row.action)?.with_payload(row.payload);
-        let now = now_micros();
-        let mut transaction = self.shared.database.begin().await?;
-        let segment = segment_of(new_gid);
-        let new = NewMessage {
-            message: &message,
-            segment,
-            now,
-        };
-        if !D::insert_message(&mut *transaction, new).await? {
-            return Err(HandsError::Taken(new_gid.to_owned()));
+        let mut writer = Held::of(self.shared.database.writer()).await?;
+        let moved = limited(async {
+            let mut transaction = self.shared.database.begin_on(&mut writer).await?;
+            let moved = move_to::<D>(&mut transaction, gid, &message).await?;
+            if moved == Moved::Done {
+                transaction.commit().await?;
+            } else {
+                transaction.rollback().await?;
+            }
+            Ok(moved)
+        })
+        .await;
+        match writer.settle(moved)? {
+            Moved::Taken => Err(HandsError::Taken(new_gid.to_owned())),
+            Moved::NotWaiting => Err(HandsError::NotWaiting(gid.to_owned())),
+            Moved::Done => {
+                self.wake(segment_of(new_gid));
+                Ok(())
+            }
         }
-        let note = format!("sent again as {new_gid}");
-        if !D::settle_message(&mut *transaction, gid, &note, now).await? {
-            return Err(HandsError::NotWaiting(gid.to_owned()));
-        }
-        transaction.commit().await?;
-        self.wake(segment);
-        Ok(())
     }
 
     async fn needing(&self, gid: &str) -> Result<MessageRow, HandsError> {
@@ -140,4 +151,34 @@ impl<D: OutboxDb> Outbox<D> {
         row.filter(|row| row.state == MessageState::Attention)
             .ok_or_else(|| HandsError::NotWaiting(gid.to_owned()))
     }
+}
+
+/// What became of moving a message to another gid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Done,
+    Taken,
+    NotWaiting,
+}
+
+async fn move_to<D: OutboxDb>(
+    connection: &mut D::Connection,
+    gid: &str,
+    message: &Message,
+) -> sqlx::Result<Moved> {
+    let now = now_micros();
+    let new = NewMessage {
+        message,
+        segment: segment_of(message.gid()),
+        now,
+    };
+    if !D::insert_message(connection, new).await? {
+        return Ok(Moved::Taken);
+    }
+    let note = format!("sent again as {}", message.gid());
+    Ok(if D::settle_message(connection, gid, &note, now).await? {
+        Moved::Done
+    } else {
+        Moved::NotWaiting
+    })
 }

@@ -18,6 +18,7 @@ use super::{Outbox, SEGMENTS};
 use crate::clock::{micros, now_micros};
 use crate::error::ActionError;
 use crate::fence::rerun::Reruns;
+use crate::held::{Held, limited};
 
 /// After something was written the table is looked at again after this and each doubling of it, up to a second: the
 /// writer's commit is on its way.
@@ -96,9 +97,15 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
     /// Sends at most one page of what is due at `now` (microseconds since the Unix epoch); how many were claimed.
     pub(crate) async fn sweep(&mut self, now: i64) -> sqlx::Result<usize> {
         let options = self.outbox.options().clone();
-        let mut reader = self.outbox.shared.database.reader().acquire().await?;
-        let due = D::due_messages(&mut *reader, &self.segments, now, options.page).await?;
-        drop(reader);
+        let mut reader = Held::of(self.outbox.shared.database.reader()).await?;
+        let due = limited(D::due_messages(
+            &mut reader,
+            &self.segments,
+            now,
+            options.page,
+        ))
+        .await;
+        let due = reader.settle(due)?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -118,11 +125,15 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
         self.claims += 1;
         let claim = format!("{}-{}", self.name, self.claims);
         let until = now.saturating_add(micros(self.outbox.options().lease));
-        let mut writer = self.outbox.shared.database.writer().acquire().await?;
-        if D::claim_messages(&mut *writer, due, &claim, now, until).await? == 0 {
-            return Ok((claim, Vec::new()));
-        }
-        let messages = D::claimed_messages(&mut *writer, due, &claim).await?;
+        let mut writer = Held::of(self.outbox.shared.database.writer()).await?;
+        let messages = limited(async {
+            if D::claim_messages(&mut writer, due, &claim, now, until).await? == 0 {
+                return Ok(Vec::new());
+            }
+            D::claimed_messages(&mut writer, due, &claim).await
+        })
+        .await;
+        let messages = writer.settle(messages)?;
         Ok((claim, messages))
     }
 
@@ -161,10 +172,10 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
     async fn note(&self, gid: &str, claim: &str, outcome: &Outcome) -> Result<bool, ActionError> {
         let mut reruns = Reruns::new();
         loop {
-            let mut writer = self.outbox.shared.database.writer().acquire().await?;
-            let noted = D::end_attempt(&mut *writer, gid, claim, outcome, now_micros()).await;
-            drop(writer);
-            match noted.map_err(ActionError::from) {
+            let mut writer = Held::of(self.outbox.shared.database.writer()).await?;
+            let now = now_micros();
+            let noted = limited(D::end_attempt(&mut writer, gid, claim, outcome, now)).await;
+            match writer.settle(noted).map_err(ActionError::from) {
                 Err(error) if reruns.again(&error).await => {}
                 noted => return noted,
             }
@@ -173,11 +184,7 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
 
     async fn until_due(&self) -> Duration {
         let idle = self.outbox.options().idle;
-        let next = async {
-            let mut reader = self.outbox.shared.database.reader().acquire().await?;
-            D::next_message(&mut *reader, &self.segments).await
-        };
-        match next.await {
+        match self.next_message().await {
             Ok(Some(at)) => {
                 let wait = u64::try_from(at.saturating_sub(now_micros())).unwrap_or(0);
                 Duration::from_micros(wait).clamp(SOON, idle.max(SOON))
@@ -186,11 +193,20 @@ impl<D: OutboxDb, C: Courier> Worker<D, C> {
         }
     }
 
+    async fn next_message(&self) -> sqlx::Result<Option<i64>> {
+        let mut reader = Held::of(self.outbox.shared.database.reader()).await?;
+        let next = limited(D::next_message(&mut reader, &self.segments)).await;
+        let next = reader.settle(next)?;
+        Ok(next)
+    }
+
     async fn clean(&self) {
         let before = now_micros().saturating_sub(micros(self.outbox.options().retention));
         let cleaned = async {
-            let mut writer = self.outbox.shared.database.writer().acquire().await?;
-            D::clean_messages(&mut *writer, before, CLEAN_BATCH).await
+            let mut writer = Held::of(self.outbox.shared.database.writer()).await?;
+            let cleaned = limited(D::clean_messages(&mut writer, before, CLEAN_BATCH)).await;
+            let cleaned = writer.settle(cleaned)?;
+            Ok::<_, sqlx::Error>(cleaned)
         };
         match cleaned.await {
             Ok(0) => {}

@@ -17,6 +17,9 @@ mod wallet;
 pub(crate) use hot_wallet::{HotSpend, WalletTable};
 pub(crate) use wallet::{Fixture, Notice, Saga, Spend};
 
+#[path = "faults.rs"]
+mod faults;
+
 #[path = "../fence/engine/tests.rs"]
 mod engine_tests;
 #[path = "../hot/tests/mod.rs"]
@@ -29,16 +32,17 @@ mod resolver_tests;
 /// Where a test's database is.
 pub(crate) struct Place {
     url: MySqlUrl,
+    text: String,
 }
 
 impl Place {
     /// None where no server can be had.
     pub(crate) async fn new() -> Option<Self> {
-        let url = Server::shared().await?.database("participant").await;
-        let DatabaseUrl::MySql(url) = DatabaseUrl::parse(&url).unwrap() else {
-            panic!("{url}");
+        let text = Server::shared().await?.database("participant").await;
+        let DatabaseUrl::MySql(url) = DatabaseUrl::parse(&text).unwrap() else {
+            panic!("{text}");
         };
-        let place = Self { url };
+        let place = Self { url, text };
         let database = place.open().await;
         let own = super::migrations(&[dialect::WALLET]);
         crate::mysql::schema("test", &own)
@@ -47,6 +51,11 @@ impl Place {
             .unwrap();
         database.close().await;
         Some(place)
+    }
+
+    /// Its url.
+    pub(crate) fn url(&self) -> &str {
+        &self.text
     }
 
     pub(crate) async fn open(&self) -> Database {
