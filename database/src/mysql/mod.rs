@@ -11,6 +11,8 @@ mod migrate;
 #[path = "../queries.rs"]
 mod queries;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 
