@@ -136,6 +136,23 @@ pub enum OpenError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The server would lose what it has committed, or show what isn't so.
+    #[error(
+        "the database {url} is not safe: {setting} is {found}, and has to be {needed} because {because}; change it on the \
+         server, or add unsafe-settings=allow to the url of a database that may lose what it has promised"
+    )]
+    Unsafe {
+        /// Its url without the password.
+        url: String,
+        /// The server's variable, or `version`.
+        setting: String,
+        /// Its value.
+        found: String,
+        /// What it has to be.
+        needed: &'static str,
+        /// Why.
+        because: &'static str,
+    },
     /// This version works with that kind of database elsewhere, but not here.
     #[error("{what} on {url} is not built yet; use sqlite:path/to/file.db")]
     NotBuiltYet {
@@ -159,6 +176,7 @@ impl OpenError {
             Self::Folder { .. }
             | Self::ReadOnly { .. }
             | Self::NotADatabase { .. }
+            | Self::Unsafe { .. }
             | Self::NotBuiltYet { .. } => false,
             Self::NoAnswer { .. } => true,
             // A server that takes no writes is one that is being taken over from, or about to take over.

@@ -11,7 +11,7 @@ use tercet_core::{Gid, Timestamp};
 
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, Stored, TransactionLog, Verdict,
+    PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 /// What becomes of one batch.
@@ -87,6 +87,10 @@ impl TransactionLog for FaultyStore {
 
     fn lanes(&self) -> u16 {
         self.inner.lanes()
+    }
+
+    fn shared(&self) -> Option<&dyn SharedLog> {
+        self.inner.shared()
     }
 
     async fn write(&self, lane: Lane, batch: &[Entry]) -> Result<Vec<Verdict>, BatchError> {

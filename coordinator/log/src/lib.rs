@@ -13,8 +13,10 @@
 //! - [`Log`]: the handle that the coordinator appends and reads through.
 //! - [`Entry`] and [`Row`]: what is appended; `codec` turns transactions into rows and back.
 //! - [`TransactionLog`]: what a store must be able to do; [`MemoryStore`] and [`sqlite::SqliteStore`] are two.
+//! - [`SharedLog`]: what it must be able to do besides where several coordinators share it.
 //! - [`faults::FaultyStore`]: a store that fails as it is told, for tests and simulations.
 
+mod cluster;
 mod codec;
 mod entry;
 mod failpoints;
@@ -29,6 +31,7 @@ pub mod sqlite;
 mod store;
 mod verdict;
 
+pub use cluster::{Adopted, Beat, Beaten, Fencing, Owner, SessionState, SharedLog};
 pub use codec::DecodeError;
 pub use entry::{
     AUDIT_TEXT_BYTES_MAX, AuditRecord, BLOB_BYTES_MAX, Entry, LABEL_NAME_BYTES_MAX,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 
-use crate::{AuditRecord, BatchError, Damaged, Entry, LogError, Session, Stored, Verdict};
+use crate::{
+    AuditRecord, BatchError, Damaged, Entry, LogError, Session, SharedLog, Stored, Verdict,
+};
 
 /// The most entries of one batch.
 pub const BATCH_ENTRIES_MAX: usize = 256;
@@ -26,6 +28,12 @@ pub trait TransactionLog: Send + Sync + 'static {
     /// How many lanes may be written at the same time; at least 1.
     fn lanes(&self) -> u16 {
         1
+    }
+
+    /// What several coordinators on this log need. None where a log has one coordinator at a time, as a file has: its
+    /// start fences the session before and adopts what that has left.
+    fn shared(&self) -> Option<&dyn SharedLog> {
+        None
     }
 
     /// Writes a batch as one unit and gives a verdict for each entry, in their order.
@@ -81,7 +89,10 @@ pub trait TransactionLog: Send + Sync + 'static {
     /// the record or nothing.
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError>;
 
-    /// Ends this session: nothing can be written any more. The open transactions stay for the next one.
+    /// Ends this session by fencing it: nothing can be written any more. The open transactions stay for the next one, and
+    /// where the log is shared the others may adopt them at once.
+    ///
+    /// A crash before it returns leaves the session fenced, or for the others to fence.
     async fn close(&self);
 }
 

@@ -10,6 +10,7 @@ mod dialect;
 mod migrate;
 #[path = "../queries.rs"]
 mod queries;
+mod safety;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -134,7 +135,7 @@ pub async fn connect(options: &Options) -> Result<Database, OpenError> {
 }
 
 /// Opens the database at `url` for somebody who works with `schema`: makes the tables of an empty one, and refuses one
-/// whose tables this version doesn't work with.
+/// whose tables this version doesn't work with, and a server that doesn't keep what it has committed.
 ///
 /// # Errors
 ///
@@ -150,11 +151,15 @@ pub async fn open(schema: &Schema, url: &MySqlUrl) -> Result<Database, OpenError
 /// [`OpenError`] in one line for people.
 pub async fn open_with(schema: &Schema, options: &Options) -> Result<Database, OpenError> {
     let database = connect(options).await?;
-    match schema.ensure(&database).await {
+    let opened = async {
+        safety::check(&options.url, &database).await?;
+        Ok(schema.ensure(&database).await?)
+    };
+    match opened.await {
         Ok(()) => Ok(database),
         Err(error) => {
             database.close().await;
-            Err(error.into())
+            Err(error)
         }
     }
 }

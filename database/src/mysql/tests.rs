@@ -272,6 +272,28 @@ async fn the_pool_finds_a_server_again_that_was_killed() {
 }
 
 #[tokio::test]
+async fn a_server_that_forgets_is_refused_unless_the_url_allows_it() {
+    let arguments = vec!["--innodb-flush-log-at-trx-commit=2".to_owned()];
+    let server = PrivateServer::get(tercet_test_databases::Options {
+        arguments,
+        ..Default::default()
+    });
+    let Some(server) = server.await else { return };
+    let url = server.database("forgets").await;
+    let line = open_with(&schema(&[ONE], 1), &options(&url))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        line.contains("innodb_flush_log_at_trx_commit is 2, and has to be 1"),
+        "{line}"
+    );
+    assert!(!line.contains('\n'));
+    let allowed = options(&format!("{url}?unsafe-settings=allow"));
+    open_with(&schema(&[ONE], 1), &allowed).await.unwrap();
+}
+
+#[tokio::test]
 async fn migrating_twice_changes_nothing() {
     let Some(options) = fresh().await else { return };
     let database = connect(&options).await.unwrap();

@@ -27,6 +27,7 @@ pub struct MySqlUrl {
     pub(crate) password: Option<String>,
     pub(crate) database: String,
     pub(crate) tls: Tls,
+    pub(crate) allows_unsafe_settings: bool,
 }
 
 /// How a connection to a server is protected.
@@ -90,6 +91,7 @@ struct Parameters {
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
     socket: Option<PathBuf>,
+    allows_unsafe_settings: bool,
 }
 
 impl Parameters {
@@ -107,9 +109,11 @@ impl Parameters {
                 "ssl-cert" => parameters.cert = path(),
                 "ssl-key" => parameters.key = path(),
                 "socket" => parameters.socket = path(),
+                "unsafe-settings" if value == "allow" => parameters.allows_unsafe_settings = true,
+                "unsafe-settings" => return Err("unsafe-settings can only be allow".to_owned()),
                 _ => {
                     return Err(format!(
-                        "{name} is no parameter; there are ssl-mode, ssl-ca, ssl-cert, ssl-key and socket"
+                        "{name} is no parameter; there are ssl-mode, ssl-ca, ssl-cert, ssl-key, socket and unsafe-settings"
                     ));
                 }
             }
@@ -177,6 +181,7 @@ impl MySqlUrl {
                 cert: parameters.cert,
                 key: parameters.key,
             },
+            allows_unsafe_settings: parameters.allows_unsafe_settings,
         })
     }
 
@@ -203,6 +208,11 @@ impl MySqlUrl {
     /// How its connections are protected.
     pub const fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// `unsafe-settings=allow`: a server may be used that loses what it has committed when it crashes. For tests and trials.
+    pub const fn allows_unsafe_settings(&self) -> bool {
+        self.allows_unsafe_settings
     }
 
     /// The same server and user, another database.
@@ -247,7 +257,11 @@ impl fmt::Display for MySqlUrl {
             self.port,
             self.database,
             self.tls.mode.name()
-        )
+        )?;
+        if self.allows_unsafe_settings {
+            write!(f, "&unsafe-settings=allow")?;
+        }
+        Ok(())
     }
 }
 
@@ -327,6 +341,10 @@ mod tests {
                 "sslmode is no parameter",
             ),
             ("mysql://u:hunter2@db/d?ssl-cert=a", "go together"),
+            (
+                "mysql://u:hunter2@db/d?unsafe-settings=1",
+                "can only be allow",
+            ),
             ("mysql://u:hunter2%FF@db/d", "the password is no UTF-8"),
         ] {
             let line = DatabaseUrl::parse(text).unwrap_err().to_string();

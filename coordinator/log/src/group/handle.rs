@@ -14,7 +14,7 @@ use super::metrics::{Counters, LogMetrics};
 use super::writer::{Request, Writer};
 use crate::{
     AuditFilter, AuditRecord, BATCH_ENTRIES_MAX, Counts, Entry, Filter, Lane, LogError, OpenPage,
-    Page, PageToken, Session, Stored, TransactionLog, Verdict,
+    Page, PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 /// How a log groups its appends.
@@ -189,6 +189,11 @@ impl Log {
     /// The session of this process.
     pub fn session(&self) -> &Session {
         self.shared.store.session()
+    }
+
+    /// See [`TransactionLog::shared`].
+    pub fn shared(&self) -> Option<&dyn SharedLog> {
+        self.shared.store.shared()
     }
 
     /// Writes everything that waits, lazy entries too, and closes the store. Later appends are

@@ -1,4 +1,4 @@
-//! What a [`MemoryStore`](super::MemoryStore) leaves behind: rows, audit records and the present session.
+//! What a [`MemoryStore`](super::MemoryStore) leaves behind: rows, audit records and sessions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,6 +7,7 @@ use tercet_core::{Gid, Timestamp, TransactionState};
 
 use crate::codec::{StoredRow, mode_code, state_code, state_of_code};
 use crate::entry::Row;
+use crate::memory::sessions::Sessions;
 use crate::{
     AuditFilter, AuditRecord, Counts, Entry, Filter, Page, PageToken, SessionId, Stored, Verdict,
     Write,
@@ -20,9 +21,7 @@ pub struct MemoryDisk(pub(super) Arc<Mutex<Disk>>);
 pub(super) struct Disk {
     rows: BTreeMap<String, MemoryRow>,
     audit: Vec<AuditRecord>,
-    /// Sessions so far; the last one may write unless it is closed.
-    sessions: i64,
-    closed: bool,
+    pub(super) sessions: Sessions,
 }
 
 #[derive(Clone, Debug)]
@@ -47,25 +46,42 @@ pub(super) fn violation(entry: &Entry) -> Option<&'static str> {
 }
 
 impl Disk {
-    pub(super) fn open_session(&mut self) -> SessionId {
-        self.sessions += 1;
-        self.closed = false;
-        for open in self
-            .rows
+    /// Gives what `from` has left open, or all that is open, to `to`; at most `limit`, in order of gid.
+    pub(super) fn give(
+        &mut self,
+        from: Option<SessionId>,
+        to: SessionId,
+        limit: usize,
+    ) -> Vec<StoredRow> {
+        self.rows
             .values_mut()
-            .filter(|row| row.row.ended_at.is_none())
-        {
-            open.row.owner = self.sessions;
+            .map(|found| &mut found.row)
+            .filter(|row| row.ended_at.is_none())
+            .filter(|row| from.is_none_or(|from| row.owner == from.0))
+            .take(limit)
+            .map(|row| {
+                row.owner = to.0;
+                row.clone()
+            })
+            .collect()
+    }
+
+    /// Gives one transaction to `to`.
+    pub(super) fn give_one(&mut self, gid: &Gid, to: SessionId) -> Option<StoredRow> {
+        let row = &mut self.rows.get_mut(gid.as_str())?.row;
+        row.owner = to.0;
+        Some(row.clone())
+    }
+
+    /// How many open transactions each session owns.
+    pub(super) fn open_counts(&self) -> BTreeMap<SessionId, u64> {
+        let mut counts = BTreeMap::new();
+        for found in self.rows.values() {
+            if found.row.ended_at.is_none() {
+                *counts.entry(SessionId(found.row.owner)).or_default() += 1;
+            }
         }
-        SessionId(self.sessions)
-    }
-
-    pub(super) fn close_session(&mut self, session: SessionId) {
-        self.closed |= session.0 == self.sessions;
-    }
-
-    pub(super) fn is_current(&self, session: SessionId) -> bool {
-        session.0 == self.sessions && !self.closed
+        counts
     }
 
     pub(super) fn is_updatable(&self, gid: &Gid, expected: u64, owner: SessionId) -> bool {

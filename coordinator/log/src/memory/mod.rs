@@ -4,6 +4,7 @@
 //! whatever comes out of it has been through the codec, and it refuses what the tables' constraints refuse.
 
 mod disk;
+mod sessions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,8 +16,8 @@ pub use disk::MemoryDisk;
 use crate::memory::disk::Disk;
 use crate::pages::{open_page, page};
 use crate::{
-    AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, Stored, TransactionLog, Verdict, Write,
+    AuditFilter, AuditRecord, BatchError, Counts, DecodeError, Entry, Filter, Lane, LogError,
+    OpenPage, Page, PageToken, Session, SharedLog, Stored, TransactionLog, Verdict, Write,
 };
 
 /// A session on a [`MemoryDisk`].
@@ -24,18 +25,41 @@ use crate::{
 pub struct MemoryStore {
     disk: MemoryDisk,
     session: Session,
+    is_shared: bool,
 }
 
 impl MemoryStore {
-    /// Opens a session: fences the one before and adopts its open transactions. What a crash leaves is the disk.
+    /// Opens the only session, as on a file: fences the one before and adopts its open transactions. What a crash leaves
+    /// is the disk.
     pub fn open(disk: &MemoryDisk, endpoint: impl Into<String>) -> Self {
-        let id = lock(&disk.0).open_session();
+        let endpoint = endpoint.into();
+        let id = {
+            let mut disk = lock(&disk.0);
+            let id = disk.sessions.open(&endpoint, Timestamp::EPOCH);
+            disk.sessions.leave_only(id);
+            disk.give(None, id, usize::MAX);
+            id
+        };
         Self {
             disk: disk.clone(),
-            session: Session {
-                id,
-                endpoint: endpoint.into(),
-            },
+            session: Session { id, endpoint },
+            is_shared: false,
+        }
+    }
+
+    /// Opens a session beside the others, as on a server: nobody is fenced and nothing adopted by that. `opened_at` is
+    /// for people.
+    pub fn open_beside(
+        disk: &MemoryDisk,
+        endpoint: impl Into<String>,
+        opened_at: Timestamp,
+    ) -> Self {
+        let endpoint = endpoint.into();
+        let id = lock(&disk.0).sessions.open(&endpoint, opened_at);
+        Self {
+            disk: disk.clone(),
+            session: Session { id, endpoint },
+            is_shared: true,
         }
     }
 
@@ -49,15 +73,30 @@ fn lock(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
     disk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn fenced() -> LogError {
+    LogError::Failed("this session is fenced".to_owned())
+}
+
+fn damaged(gid: &Gid, error: DecodeError) -> LogError {
+    LogError::Damaged {
+        gid: gid.clone(),
+        error,
+    }
+}
+
 #[async_trait]
 impl TransactionLog for MemoryStore {
     fn session(&self) -> &Session {
         &self.session
     }
 
+    fn shared(&self) -> Option<&dyn SharedLog> {
+        self.is_shared.then_some(self)
+    }
+
     async fn write(&self, _lane: Lane, batch: &[Entry]) -> Result<Vec<Verdict>, BatchError> {
         let mut disk = self.disk();
-        if !disk.is_current(self.session.id) {
+        if !disk.sessions.holds(self.session.id) {
             return Err(BatchError::Fenced);
         }
         // The whole batch or nothing: look before anything is changed.
@@ -84,10 +123,7 @@ impl TransactionLog for MemoryStore {
         let row = self.disk().row(gid);
         row.map(Stored::try_from)
             .transpose()
-            .map_err(|error| LogError::Damaged {
-                gid: gid.clone(),
-                error,
-            })
+            .map_err(|error| damaged(gid, error))
     }
 
     async fn open_transactions(
@@ -120,8 +156,8 @@ impl TransactionLog for MemoryStore {
 
     async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError> {
         let mut disk = self.disk();
-        if !disk.is_current(self.session.id) {
-            return Err(LogError::Failed("this session is fenced".to_owned()));
+        if !disk.sessions.holds(self.session.id) {
+            return Err(fenced());
         }
         Ok(disk.purge(ended_before, limit))
     }
@@ -133,14 +169,14 @@ impl TransactionLog for MemoryStore {
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         record.check().map_err(LogError::Invalid)?;
         let mut disk = self.disk();
-        if !disk.is_current(self.session.id) {
-            return Err(LogError::Failed("this session is fenced".to_owned()));
+        if !disk.sessions.holds(self.session.id) {
+            return Err(fenced());
         }
         disk.append_audit(record);
         Ok(())
     }
 
     async fn close(&self) {
-        self.disk().close_session(self.session.id);
+        self.disk().sessions.fence(self.session.id);
     }
 }

@@ -9,6 +9,7 @@ mod common;
 mod cuts;
 mod outages;
 mod sessions;
+mod versions;
 
 use std::time::Duration;
 

@@ -8,7 +8,12 @@ pub(crate) const BEGIN: &str = "START TRANSACTION";
 
 /// What a connection has to know of its server, in one round trip. Variables that a server doesn't have are left out.
 pub(crate) const SERVER: &str = "SHOW VARIABLES WHERE Variable_name IN \
-     ('version', 'wsrep_on', 'idle_transaction_timeout', 'max_allowed_packet')";
+     ('wsrep_on', 'idle_transaction_timeout')";
+
+/// What decides whether a committed transaction outlives a crash, and whether a node shows what others have committed.
+pub(crate) const SAFETY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
+     ('version', 'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'max_allowed_packet', \
+      'group_replication_group_name', 'group_replication_consistency')";
 
 pub(crate) const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 pub(crate) const ISOLATION_READER: &str =
