@@ -116,9 +116,10 @@ impl SharedLog for MemoryStore {
             return Ok(Adopted::default());
         }
         let rows = disk.give(Some(from), self.session.id, limit);
+        let has_more = rows.len() == limit;
         let page = open_page(rows, limit);
         Ok(Adopted {
-            has_more: page.next.is_some(),
+            has_more,
             transactions: page.transactions,
             damaged: page.damaged,
         })

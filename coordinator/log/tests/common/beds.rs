@@ -24,8 +24,34 @@ pub trait Bed: Send + Sync {
     async fn take_over(&self) -> Store;
 }
 
+/// What several stores are open on at the same time.
+#[async_trait]
+pub trait SharedBed: Send + Sync {
+    /// A start beside whoever else is there, of a process that others reach at `endpoint`.
+    async fn beside(&self, endpoint: &str) -> Store;
+}
+
 #[derive(Default)]
 pub struct InMemory(MemoryDisk);
+
+#[async_trait]
+impl SharedBed for InMemory {
+    async fn beside(&self, endpoint: &str) -> Store {
+        Arc::new(MemoryStore::open_beside(&self.0, endpoint, at(1)))
+    }
+}
+
+#[async_trait]
+impl SharedBed for OnMySql {
+    async fn beside(&self, endpoint: &str) -> Store {
+        let options = Options::new(self.0.clone());
+        Arc::new(
+            MySqlStore::open(&options, 1, endpoint, at(1))
+                .await
+                .unwrap(),
+        )
+    }
+}
 
 #[async_trait]
 impl Bed for InMemory {

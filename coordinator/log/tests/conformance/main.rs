@@ -10,6 +10,7 @@ mod crashes;
 mod differential;
 mod lists;
 mod poison;
+mod sessions;
 
 /// Runs each test of the suite on each store.
 macro_rules! on_every_store {
@@ -63,4 +64,32 @@ on_every_store! {
     poison::a_batch_of_nothing_but_poison_has_a_verdict_for_each,
     differential::arbitrary_transactions_come_back_as_they_were,
     differential::every_store_gives_the_verdicts_of_the_plainest_one,
+}
+
+/// Runs each test of the suite on each store that several coordinators share.
+macro_rules! on_every_shared_store {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        mod shared_memory {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::$module::$test(&crate::common::beds::InMemory::default()).await;
+            })*
+        }
+    };
+}
+
+on_every_shared_store! {
+    sessions::sessions_are_listed_and_none_disturbs_another,
+    sessions::a_beat_is_raised_until_the_session_is_fenced,
+    sessions::a_session_that_has_beaten_meanwhile_is_not_fenced,
+    sessions::a_fenced_session_writes_and_adopts_nothing,
+    sessions::a_closed_session_is_fenced,
+    sessions::adoption_takes_what_is_open_page_by_page,
+    sessions::nothing_is_adopted_from_a_session_that_lives,
+    sessions::survivors_share_the_work,
+    sessions::adoption_sees_what_was_written_last,
+    sessions::one_transaction_is_adopted_on_demand,
+    sessions::an_open_transaction_has_an_owner,
+    sessions::a_fenced_session_is_listed_until_nothing_open_names_it,
+    sessions::a_begin_of_a_gid_of_another_session_is_a_duplicate_and_a_change_stale,
 }
