@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io;
+use std::sync::Arc;
 
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -138,6 +139,57 @@ fn whatever_a_database_says_is_in_doubt() {
         (sqlx::Error::Decode("secret".into()), Code::Internal),
     ] {
         check(error.into(), code, "DATABASE", "tercet");
+    }
+}
+
+#[test]
+fn a_commit_without_answer_and_a_shared_failure_are_in_doubt() {
+    let lost = || Arc::new(sqlx::Error::Io(io::ErrorKind::ConnectionReset.into()));
+    check(
+        ActionError::CommitUnknown(lost()),
+        Code::Unavailable,
+        "NO_COMMIT_ANSWER",
+        "tercet",
+    );
+    check(
+        ActionError::Gathered(lost()),
+        Code::Unavailable,
+        "DATABASE",
+        "tercet",
+    );
+    check(
+        ActionError::RowBusy,
+        Code::Unavailable,
+        "ROW_BUSY",
+        "tercet",
+    );
+    let secret = Arc::new(sqlx::Error::Decode("secret".into()));
+    for error in [
+        ActionError::CommitUnknown(Arc::clone(&secret)),
+        ActionError::Gathered(secret),
+    ] {
+        let status = error.into_status("s");
+        assert!(!status.message().contains("secret"), "{}", status.message());
+    }
+}
+
+#[test]
+fn who_only_has_to_wait_a_moment_is_told_so() {
+    for (error, says_when) in [
+        (ActionError::Overloaded, true),
+        (ActionError::Contended, true),
+        (ActionError::RowBusy, true),
+        (ActionError::Stopping, false),
+        (sqlx::Error::PoolClosed.into(), false),
+        (Refusal::precondition("NO", "x").into(), false),
+    ] {
+        let text = error.to_string();
+        let status = error.into_status("s");
+        assert_eq!(
+            status.get_details_retry_info().is_some(),
+            says_when,
+            "{text}"
+        );
     }
 }
 

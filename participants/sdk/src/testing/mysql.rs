@@ -19,9 +19,13 @@ pub(crate) use wallet::{Fixture, Notice, Saga, Spend};
 
 #[path = "faults.rs"]
 mod faults;
+#[path = "rows_read.rs"]
+mod rows_read;
 
 #[path = "../fence/engine/tests.rs"]
 mod engine_tests;
+#[path = "../fence_service/tests.rs"]
+mod fence_service_tests;
 #[path = "../hot/tests/mod.rs"]
 mod hot_tests;
 #[path = "../outbox/tests/mod.rs"]

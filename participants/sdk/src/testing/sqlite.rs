@@ -19,6 +19,8 @@ pub(crate) use wallet::{Fixture, Notice, Saga, Spend};
 
 #[path = "../fence/engine/tests.rs"]
 mod engine_tests;
+#[path = "../fence_service/tests.rs"]
+mod fence_service_tests;
 #[path = "../hot/tests/mod.rs"]
 mod hot_tests;
 #[path = "../outbox/tests/mod.rs"]

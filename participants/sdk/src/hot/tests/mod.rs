@@ -6,6 +6,7 @@ mod crash;
 mod gathered;
 mod poison;
 mod random;
+mod speed;
 
 use std::sync::Arc;
 
