@@ -30,7 +30,7 @@ use world::{Outcome, run};
 /// Seeds of an ordinary test run; each is a world of its own.
 const SEEDS: u64 = 40;
 /// Seeds that are run twice, to see that nothing but the seed decides.
-const TWICE: u64 = 8;
+const TWICE: u64 = 12;
 
 #[test]
 fn every_seed_ends_well() {

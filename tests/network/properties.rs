@@ -96,10 +96,7 @@ fn ends(shared: &Shared) -> Ends {
     let page = block_on(store.list(&Filter::default(), None, 10_000)).unwrap();
     let mut ends = Ends::new();
     for stored in page.items {
-        let (gid, state) = (
-            stored.transaction.gid.to_string(),
-            stored.transaction.state,
-        );
+        let (gid, state) = (stored.transaction.gid.to_string(), stored.transaction.state);
         if !matches!(
             state,
             TransactionState::Confirmed | TransactionState::Cancelled

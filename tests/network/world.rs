@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -153,8 +153,34 @@ impl Shared {
     }
 }
 
+/// Held by the world that runs: see [`align_task_numbers`].
+static RUNNING: Mutex<()> = Mutex::new(());
+/// At least the number of lists over which tokio spreads the tasks of one runtime.
+const TASK_LISTS_MAX: u64 = 1 << 10;
+
+/// Makes tokio's next task number a multiple of [`TASK_LISTS_MAX`].
+///
+/// When a host crashes its tasks are dropped list by list, a task's list follows from its number, and the numbers are
+/// counted for the whole process. So the order in which connections break, and with it the seed's next random number,
+/// would depend on what ran before.
+fn align_task_numbers() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        loop {
+            let number = tokio::spawn(async {}).id().to_string();
+            if number.parse::<u64>().unwrap() % TASK_LISTS_MAX == 0 {
+                return;
+            }
+        }
+    });
+}
+
 /// Runs one world to its end.
 pub(crate) fn run(seed: u64, bug: Option<Bug>) -> Outcome {
+    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    align_task_numbers();
     let shared = Shared::new(seed, bug);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut faults = Faults::draw(&mut rng);
