@@ -1,6 +1,7 @@
 //! What gathering is worth: one hot row against a thousand, and against one SQL transaction a call. It prints, and asserts
 //! nothing about time: `cargo test -p tercet-participant --release speed -- --ignored --nocapture --test-threads 1`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -95,7 +96,7 @@ async fn one_hot_row_against_a_thousand() {
         ] {
             let round = format!("{round}-{}", name.replace([' ', ','], "_"));
             let figure = measure(Arc::clone(serve), &round, rows).await;
-            line.push_str(&format!("  {name} {figure:.0}/s"));
+            write!(line, "  {name} {figure:.0}/s").unwrap();
         }
         println!("{line}  {:?}", hot.rows.counts());
     }
