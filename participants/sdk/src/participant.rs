@@ -101,14 +101,24 @@ impl<D: FenceDb> Participant<D> {
 
     /// Sends what is written to `outbox`, and answers the coordinator's questions about it, by `client`.
     #[must_use]
-    pub fn outbox(mut self, outbox: &Outbox<D>, client: &Client) -> Self
+    pub fn outbox(self, outbox: &Outbox<D>, client: &Client) -> Self
+    where
+        D: OutboxDb,
+    {
+        self.initiator(outbox, client)
+            .background(outbox.clone().run(client.clone()))
+    }
+
+    /// Only answers the coordinator's questions about `outbox`: for a process beside those that send.
+    #[must_use]
+    pub fn initiator(mut self, outbox: &Outbox<D>, client: &Client) -> Self
     where
         D: OutboxDb,
     {
         let courier = Arc::new(GrpcCourier::new(client, outbox.options()));
         let check = InitiatorCheck::new(outbox.clone(), courier);
         self.services = self.services.grpc(InitiatorServiceServer::new(check));
-        self.background(outbox.clone().run(client.clone()))
+        self
     }
 
     /// Runs something beside the server as long as it is up; it is dropped when the server has stopped.
@@ -183,6 +193,13 @@ impl<D: FenceDb> Participant<D> {
     #[must_use]
     pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
         self.services = self.services.descriptors(encoded);
+        self
+    }
+
+    /// Adds HTTP routes, e.g. one that an outside service posts to.
+    #[must_use]
+    pub fn http(mut self, router: tercet_service::axum::Router) -> Self {
+        self.services = self.services.http(router);
         self
     }
 

@@ -22,7 +22,7 @@ type Connection<T> = <<T as HotTable>::Db as sqlx::Database>::Connection;
 pub trait HotTable: Send + Sync + 'static {
     /// The database the table is in; the fence is there too.
     type Db: FenceDb;
-    /// What the actions look at and change in memory. Small: it is copied for each call.
+    /// What the actions look at and change in memory. It is copied a few times for each batch.
     type Row: Clone + PartialEq + Send + Sync + 'static;
 
     /// The row's version, which every change raises. It tells which of two copies in memory is newer.
@@ -95,8 +95,8 @@ pub trait HotAction: Send + Sync + 'static {
     /// The refusal of a try whose row isn't there.
     fn missing(&self, request: &Self::Request) -> Refusal;
 
-    /// Does to `row` what the verb of the context's phase does. Nothing but memory: it may be run again. After an error
-    /// the row is as it was. Try may refuse; confirm and cancel must not, and see the request that was tried.
+    /// Does to `row` what the verb of the context's phase does. Nothing but memory, and the same each time: it may be run
+    /// again. After an error the row is as it was. Try may refuse; confirm and cancel must not, and see the request that was tried.
     fn plan(
         &self,
         row: &mut <Self::Table as HotTable>::Row,
@@ -104,8 +104,9 @@ pub trait HotAction: Send + Sync + 'static {
         request: &Self::Request,
     ) -> Result<Self::Reply, ActionError>;
 
-    /// Whether a try is hopeless on `row`, a copy that was right within the last half second: then it is refused
-    /// without taking the row's lock, unless the fence knows its branch already. `None`: let it try.
+    /// Whether a try is hopeless on `row`: the refusal that [`HotAction::plan`] would come to. Asked before it, and also of
+    /// a copy of the row that was right within the last half second: then the try is refused without taking the row's
+    /// lock, unless the fence knows its branch already. `None`: let it try.
     fn hopeless(
         &self,
         row: &<Self::Table as HotTable>::Row,
@@ -124,6 +125,8 @@ pub(crate) trait Planner<T: HotTable>: Send + Sync + 'static {
     fn key(&self, request: &[u8]) -> Result<String, ActionError>;
     /// Which part of the row the phase needs; none of bytes that aren't a request.
     fn part(&self, phase: Phase, request: &[u8]) -> Option<String>;
+    /// Refuses a try that no row could serve.
+    fn check(&self, request: &[u8]) -> Result<(), ActionError>;
     /// Runs the verb on the row; the reply is empty for confirm and cancel.
     fn plan(
         &self,
@@ -153,6 +156,11 @@ impl<A: HotAction> Planner<A::Table> for A {
         HotAction::part(self, phase, &request).map(str::to_owned)
     }
 
+    fn check(&self, request: &[u8]) -> Result<(), ActionError> {
+        let request = A::Request::decode(request)?;
+        Ok(HotAction::check(self, &request)?)
+    }
+
     fn plan(
         &self,
         row: Option<&mut <A::Table as HotTable>::Row>,
@@ -160,9 +168,6 @@ impl<A: HotAction> Planner<A::Table> for A {
         request: &[u8],
     ) -> Result<Bytes, ActionError> {
         let request = A::Request::decode(request)?;
-        if context.phase == Phase::Try {
-            self.check(&request)?;
-        }
         let Some(row) = row else {
             return Err(match context.phase {
                 Phase::Try => self.missing(&request).into(),

@@ -241,17 +241,27 @@ fn keys<T: HotTable>(calls: &[Call<T>]) -> Vec<&BranchKey> {
     keys
 }
 
-/// The parts of the row that the calls need, each once: those of what was tried, and those of what is sent now.
+/// The parts of the row that the calls need, each once: those of what was tried, and those of what is sent now, by whichever
+/// call for the same branch.
 fn parts<T: HotTable>(calls: &[Call<T>], stored: &[FenceRow]) -> Vec<String> {
     let stored: HashMap<&BranchKey, &FenceRow> = stored.iter().map(|row| (&row.key, row)).collect();
+    let mut sent: HashMap<&BranchKey, Vec<&[u8]>> = HashMap::with_capacity(calls.len());
+    for call in calls {
+        let requests = sent.entry(&call.context.key).or_default();
+        if !requests.contains(&call.request.as_ref()) {
+            requests.push(&call.request);
+        }
+    }
     let mut parts = BTreeSet::new();
     for call in calls {
+        let key = &call.context.key;
         let phase = call.context.phase;
-        parts.extend(call.planner.part(phase, &call.request));
-        let tried = stored
-            .get(&call.context.key)
-            .filter(|row| row.service == call.planner.service() && row.request != call.request);
-        if let Some(tried) = tried {
+        for request in sent.get(key).into_iter().flatten() {
+            parts.extend(call.planner.part(phase, request));
+        }
+        if let Some(tried) = stored.get(key)
+            && tried.service == call.planner.service()
+        {
             parts.extend(call.planner.part(phase, &tried.request));
         }
     }

@@ -65,7 +65,9 @@ impl<T: HotTable> Plan<T> {
     ) -> Self {
         let mut planning = Planning {
             key,
+            checkpoint: row.clone(),
             row,
+            since: Vec::new(),
             fence: stored
                 .into_iter()
                 .map(|row| (row.key.clone(), Fenced::stored(row)))
@@ -94,9 +96,22 @@ impl Fenced {
     }
 }
 
+/// Calls that go well between two copies of the row. A copy for each call would cost as much as the row has parts.
+const STEPS_MAX: usize = 16;
+
+/// A call that went well.
+struct Step<T: HotTable> {
+    planner: Arc<dyn Planner<T>>,
+    context: BranchContext,
+    request: Bytes,
+}
+
 struct Planning<'a, T: HotTable> {
     key: &'a str,
     row: Option<T::Row>,
+    /// The row as it was some calls ago, and what went well since.
+    checkpoint: Option<T::Row>,
+    since: Vec<Step<T>>,
     fence: HashMap<BranchKey, Fenced>,
 }
 
@@ -177,11 +192,17 @@ impl<T: HotTable> Planning<'_, T> {
     }
 
     /// Runs a verb on the row in memory; after an error, or a panic, the row is as it was.
-    fn run(&mut self, call: &Call<T>, request: &[u8]) -> Result<Bytes, ActionError> {
-        let before = self.row.clone();
-        let row = &mut self.row;
+    fn run(&mut self, call: &Call<T>, request: &Bytes) -> Result<Bytes, ActionError> {
+        if call.context.phase == Phase::Try {
+            call.planner.check(request)?;
+            // Mostly it is these that are refused in a rush, and they leave nothing to be undone.
+            let row = self.row.as_ref();
+            if let Some(refusal) = row.and_then(|row| call.planner.hopeless(row, request)) {
+                return Err(refusal.into());
+            }
+        }
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            call.planner.plan(row.as_mut(), &call.context, request)
+            call.planner.plan(self.row.as_mut(), &call.context, request)
         }));
         let answer = planned.unwrap_or_else(|_| {
             Err(ActionError::Internal(format!(
@@ -189,10 +210,34 @@ impl<T: HotTable> Planning<'_, T> {
                 call.planner.service()
             )))
         });
-        if answer.is_err() {
-            self.row = before;
+        if answer.is_ok() {
+            self.note(call, request);
+        } else {
+            self.undo();
         }
         answer
+    }
+
+    fn note(&mut self, call: &Call<T>, request: &Bytes) {
+        self.since.push(Step {
+            planner: Arc::clone(&call.planner),
+            context: call.context.clone(),
+            request: request.clone(),
+        });
+        if self.since.len() >= STEPS_MAX {
+            self.checkpoint.clone_from(&self.row);
+            self.since.clear();
+        }
+    }
+
+    /// Takes the row back to what it was after the last call that went well.
+    fn undo(&mut self) {
+        self.row.clone_from(&self.checkpoint);
+        for step in &self.since {
+            let (planner, context) = (&step.planner, &step.context);
+            // It went well on the same row before.
+            let _ = planner.plan(self.row.as_mut(), context, &step.request);
+        }
     }
 
     fn finish(self, answers: Vec<Answer>) -> Plan<T> {

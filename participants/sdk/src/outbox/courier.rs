@@ -80,6 +80,7 @@ pub struct GrpcCourier {
     client: Client,
     participant: String,
     timeout: Duration,
+    ask_after: Duration,
 }
 
 impl GrpcCourier {
@@ -89,6 +90,7 @@ impl GrpcCourier {
             client: client.clone(),
             participant: options.participant.clone(),
             timeout: options.call_timeout,
+            ask_after: options.ask_after,
         }
     }
 
@@ -107,6 +109,7 @@ impl Courier for GrpcCourier {
             .client()
             .begin(&message.gid)
             .initiator(&self.participant, CHECK_SERVICE)
+            .try_timeout(self.ask_after)
             .send()
             .await?;
         begun.begun().map(standing).ok_or_else(|| {

@@ -21,6 +21,8 @@ pub struct OutboxOptions {
     pub lease: Duration,
     /// How long each of the three calls may take, all replicas together. 5 seconds.
     pub call_timeout: Duration,
+    /// How long after it was begun the coordinator asks about a message that isn't decided, 100 ms to 24 h. 30 seconds.
+    pub ask_after: Duration,
     /// Before a failed message is sent again the first time; doubles each time.
     pub back_off: Duration,
     /// The longest time between two attempts.
@@ -46,6 +48,7 @@ impl OutboxOptions {
             concurrency: 16,
             lease: Duration::from_secs(30),
             call_timeout: Duration::from_secs(5),
+            ask_after: Duration::from_secs(30),
             back_off: Duration::from_millis(200),
             back_off_max: Duration::from_mins(10),
             attempts_max: 200,

@@ -11,17 +11,17 @@ use super::{Fixture, Held, Hot, word};
 use crate::fence::{FenceState, Phase};
 use crate::testing::{key, seed};
 
-const BRANCHES: u32 = 9;
+const BRANCHES: u32 = 25;
 
 #[tokio::test]
 async fn a_batch_is_the_same_as_its_calls_one_by_one() {
     let mut random = StdRng::seed_from_u64(seed());
     let (one_by_one, gathered) = (given!(Fixture::new()), given!(Fixture::new()));
     let hot = Arc::new(Hot::new(gathered.reopen().await));
-    for round in 0..25 {
+    for round in 0..15 {
         let held = Held::wallet(gathered.fence.database()).await;
         let mut calls = Vec::new();
-        for _ in 0..random.random_range(1..16) {
+        for _ in 0..random.random_range(1..60) {
             let phase =
                 [Phase::Try, Phase::Try, Phase::Confirm, Phase::Cancel][random.random_range(0..4)];
             let branch = format!("{round}-{}", random.random_range(0..BRANCHES));
