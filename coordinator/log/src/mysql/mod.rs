@@ -6,6 +6,7 @@
 //!
 //! Where next: `lane.rs` for what happens when the server fails, `batch/` for the statements, `session.rs` for the rest.
 
+mod asking;
 mod batch;
 #[path = "dialect/queries.rs"]
 mod dialect;
@@ -15,29 +16,25 @@ mod queries;
 #[path = "../reads.rs"]
 mod reads;
 mod session;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 use async_trait::async_trait;
-use sqlx::MySqlConnection;
-use sqlx::pool::PoolConnection;
 use tercet_core::{Gid, Timestamp};
-use tercet_database::mysql::{self, Database, Options};
+use tercet_database::mysql::{self, Options};
 use tercet_database::{ErrorClass, MySqlUrl, OpenError, Schema, SchemaState, classify};
 use tokio::sync::watch;
-use tokio::time::timeout;
 
+use self::asking::Asking;
 use self::lane::LaneWriter;
 use crate::pages::{before_audit, stored};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, SessionId, Stored, TransactionLog, Verdict,
+    PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 pub(crate) use tercet_database::mysql::Db;
-
-/// How often a statement beside the batches is tried that fails for a passing reason.
-const TRIES_MAX: u32 = 3;
 
 /// Transactions that are adopted in one step.
 const ADOPT_PAGE: usize = 500;
@@ -62,7 +59,7 @@ pub async fn migrate(url: &MySqlUrl) -> Result<SchemaState, OpenError> {
 
 /// A session on a server.
 pub struct MySqlStore {
-    database: Database,
+    asking: Asking,
     options: Options,
     session: Session,
     lanes: Vec<LaneWriter>,
@@ -111,7 +108,10 @@ impl MySqlStore {
             .map(|lane| LaneWriter::new(session.id, Lane(lane), options.clone(), closes.clone()))
             .collect();
         Ok(Self {
-            database,
+            asking: Asking {
+                database,
+                patience: options.client_timeout,
+            },
             options: options.clone(),
             session,
             lanes,
@@ -119,27 +119,21 @@ impl MySqlStore {
         })
     }
 
-    /// Fences a session: its batch under way is waited for, and none can follow.
-    ///
-    /// # Errors
-    ///
-    /// [`LogError::Unavailable`] when it may be tried again; fencing twice is harmless.
-    pub async fn fence(&self, session: SessionId) -> Result<(), LogError> {
-        patiently(|| session::fence(&self.database, session)).await
-    }
-
-    /// Takes over from the process that was reached at the same endpoint before, and from every session that is fenced.
+    /// Takes over from the process that was reached at the same endpoint before, whose address this one has now, and from
+    /// every session that is fenced.
     ///
     /// # Errors
     ///
     /// [`OpenError`] when the server fails.
     pub async fn succeed(&self) -> Result<(), OpenError> {
         let taken = async {
-            for before in session::at_endpoint(&self.database, &self.session).await? {
-                self.fence(before).await?;
+            for before in self.sessions().await? {
+                let is_other = before.id != self.session.id;
+                if is_other && before.endpoint == self.session.endpoint {
+                    self.fence(before.id, before.beat).await?;
+                }
             }
-            while !self.adopt(ADOPT_PAGE).await?.is_empty() {}
-            Ok(())
+            self.adopt_all().await
         };
         taken.await.map_err(|error: LogError| OpenError::Server {
             url: self.options.url.to_string(),
@@ -147,94 +141,14 @@ impl MySqlStore {
         })
     }
 
-    /// Fences every session but this one, for a log that nobody else may be writing.
-    ///
-    /// # Errors
-    ///
-    /// As [`MySqlStore::fence`].
-    pub async fn fence_others(&self) -> Result<(), LogError> {
-        for other in session::others(&self.database, self.session.id).await? {
-            self.fence(other).await?;
+    /// Takes over everything that fenced sessions have left open.
+    async fn adopt_all(&self) -> Result<(), LogError> {
+        for before in self.sessions().await? {
+            while before.id != self.session.id && self.adopt(before.id, ADOPT_PAGE).await?.has_more
+            {
+            }
         }
         Ok(())
-    }
-
-    /// Takes over open transactions of fenced sessions, at most `limit`, and gives their gids; none when nothing is left.
-    ///
-    /// # Errors
-    ///
-    /// [`LogError::Failed`] when this session is fenced itself.
-    pub async fn adopt(&self, limit: usize) -> Result<Vec<String>, LogError> {
-        patiently(|| session::adopt(&self.database, self.session.id, limit)).await
-    }
-
-    /// Runs a read on a connection of its own. One whose connection breaks is run again; one that gets no answer gives
-    /// its connection up, so that a server that is gone doesn't keep all of them.
-    async fn reading<T, F>(&self, read: impl Fn(Reader) -> F) -> Result<T, LogError>
-    where
-        F: Future<Output = Result<T, sqlx::Error>>,
-    {
-        let mut tries = 1;
-        loop {
-            let acquired = self.database.reader().acquire().await;
-            let reader = Reader(Some(acquired.map_err(|error| log_error(&error))?));
-            match timeout(self.options.client_timeout, read(reader)).await {
-                Ok(Ok(found)) => return Ok(found),
-                Ok(Err(error)) if classify(&error).is_retryable() && tries < TRIES_MAX => {
-                    tracing::debug!(%error, "reading the log again");
-                    tries += 1;
-                }
-                Ok(Err(error)) => return Err(log_error(&error)),
-                Err(_) => {
-                    return Err(LogError::Unavailable(
-                        "the database doesn't answer".to_owned(),
-                    ));
-                }
-            }
-        }
-    }
-}
-
-/// A connection for one read. Dropped before it has answered, it is closed.
-struct Reader(Option<PoolConnection<Db>>);
-
-impl Reader {
-    /// Asks with it, and gives it back for the next one if that went well.
-    async fn ask<T>(
-        mut self,
-        read: impl AsyncFnOnce(&mut MySqlConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, sqlx::Error> {
-        let Some(connection) = self.0.as_mut() else {
-            return Err(sqlx::Error::PoolClosed);
-        };
-        let answer = read(connection).await?;
-        drop(self.0.take());
-        Ok(answer)
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(connection.detach());
-        }
-    }
-}
-
-/// Runs again what fails for a passing reason: each of these is harmless to repeat.
-async fn patiently<T, F>(run: impl Fn() -> F) -> Result<T, LogError>
-where
-    F: Future<Output = Result<T, LogError>>,
-{
-    let mut tries = 1;
-    loop {
-        match run().await {
-            Err(error) if error.is_retryable() && tries < TRIES_MAX => {
-                tracing::debug!(%error, "a change beside the batches is tried again");
-                tries += 1;
-            }
-            answer => return answer,
-        }
     }
 }
 
@@ -280,6 +194,10 @@ impl TransactionLog for MySqlStore {
         &self.session
     }
 
+    fn shared(&self) -> Option<&dyn SharedLog> {
+        Some(self)
+    }
+
     fn lanes(&self) -> u16 {
         u16::try_from(self.lanes.len()).unwrap_or(u16::MAX)
     }
@@ -296,7 +214,8 @@ impl TransactionLog for MySqlStore {
 
     async fn read(&self, gid: &Gid) -> Result<Option<Stored>, LogError> {
         let row = self
-            .reading(|reader| reader.ask(async |connection| reads::read(connection, gid).await));
+            .asking
+            .read(|guard| guard.ask(async |connection| reads::read(connection, gid).await));
         stored(row.await?, gid)
     }
 
@@ -306,12 +225,13 @@ impl TransactionLog for MySqlStore {
         limit: usize,
     ) -> Result<OpenPage, LogError> {
         let owner = self.session.id;
-        self.reading(|reader| {
-            reader.ask(async |connection| {
-                reads::open_transactions(connection, owner, after, limit).await
+        self.asking
+            .read(|guard| {
+                guard.ask(async |connection| {
+                    reads::open_transactions(connection, owner, after, limit).await
+                })
             })
-        })
-        .await
+            .await
     }
 
     async fn list(
@@ -320,10 +240,11 @@ impl TransactionLog for MySqlStore {
         after: Option<&PageToken>,
         limit: usize,
     ) -> Result<Page<Stored>, LogError> {
-        self.reading(|reader| {
-            reader.ask(async |connection| reads::list(connection, filter, after, limit).await)
-        })
-        .await
+        self.asking
+            .read(|guard| {
+                guard.ask(async |connection| reads::list(connection, filter, after, limit).await)
+            })
+            .await
     }
 
     async fn list_audit(
@@ -333,25 +254,42 @@ impl TransactionLog for MySqlStore {
         limit: usize,
     ) -> Result<Page<AuditRecord>, LogError> {
         let before = before_audit(after)?;
-        self.reading(|reader| {
-            reader
-                .ask(async |connection| reads::list_audit(connection, filter, before, limit).await)
-        })
-        .await
+        self.asking
+            .read(|guard| {
+                guard.ask(async |connection| {
+                    reads::list_audit(connection, filter, before, limit).await
+                })
+            })
+            .await
     }
 
     async fn purge(&self, ended_before: Timestamp, limit: usize) -> Result<usize, LogError> {
-        session::purge(&self.database, self.session.id, ended_before, limit).await
+        let id = self.session.id;
+        self.asking
+            .change(|guard| {
+                guard.ask(async |connection| {
+                    session::purge(connection, id, ended_before, limit).await
+                })
+            })
+            .await?
+            .ok_or_else(session::fenced)
     }
 
     async fn counts(&self) -> Result<Counts, LogError> {
-        self.reading(|reader| reader.ask(async |connection| reads::counts(connection).await))
+        self.asking
+            .read(|guard| guard.ask(async |connection| reads::counts(connection).await))
             .await
     }
 
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         record.check().map_err(LogError::Invalid)?;
-        session::append_audit(&self.database, self.session.id, record).await
+        let id = self.session.id;
+        self.asking
+            .change(|guard| {
+                guard.ask(async |connection| session::append_audit(connection, id, record).await)
+            })
+            .await?
+            .ok_or_else(session::fenced)
     }
 
     async fn close(&self) {
@@ -359,9 +297,14 @@ impl TransactionLog for MySqlStore {
         for lane in &self.lanes {
             lane.stop().await;
         }
-        if let Err(error) = self.fence(self.session.id).await {
+        let id = self.session.id;
+        let fenced = self
+            .asking
+            .change(|guard| guard.ask(async |connection| sessions::fence_own(connection, id).await))
+            .await;
+        if let Err(error) = fenced {
             tracing::warn!(%error, "the session could not be fenced; another one does it in time");
         }
-        self.database.close().await;
+        self.asking.database.close().await;
     }
 }

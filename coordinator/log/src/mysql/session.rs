@@ -1,10 +1,11 @@
 //! Sessions on a server, and the rare writes beside the appends.
 
+use sqlx::{Connection as _, MySqlConnection};
 use tercet_core::Timestamp;
 use tercet_database::mysql::Database;
 use tercet_database::{ErrorClass, classify};
 
-use super::{Db, batch, dialect, log_error, queries};
+use super::{batch, dialect, queries};
 use crate::{AuditRecord, LogError, Session, SessionId};
 
 /// The most transactions that one step of a purge deletes: each has a placeholder of its own, and the rows are locked
@@ -84,184 +85,84 @@ async fn insert(
     Ok(id)
 }
 
-pub(super) async fn fence(database: &Database, session: SessionId) -> Result<(), LogError> {
-    let fencing = async {
-        let mut transaction = database.begin().await?;
-        for statement in [dialect::FENCE_SESSION, dialect::FENCE_LANES] {
-            sqlx::query(statement)
-                .bind(session.0)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
-    };
-    fencing.await.map_err(|error| log_error(&error))
-}
-
-/// Sessions that may still write, but for this one.
-pub(super) async fn others(
-    database: &Database,
-    session: SessionId,
-) -> Result<Vec<SessionId>, LogError> {
-    let others: Vec<i64> = sqlx::query_scalar(dialect::OTHER_SESSIONS)
-        .bind(session.0)
-        .fetch_all(database.writer())
-        .await
-        .map_err(|error| log_error(&error))?;
-    Ok(others.into_iter().map(SessionId).collect())
-}
-
-/// Sessions of the same endpoint: processes that have ended, since this one has their address.
-pub(super) async fn at_endpoint(
-    database: &Database,
-    session: &Session,
-) -> Result<Vec<SessionId>, LogError> {
-    let before: Vec<i64> = sqlx::query_scalar(dialect::SESSIONS_AT_ENDPOINT)
-        .bind(session.id.0)
-        .bind(&session.endpoint)
-        .fetch_all(database.writer())
-        .await
-        .map_err(|error| log_error(&error))?;
-    Ok(before.into_iter().map(SessionId).collect())
-}
-
-/// Takes over what one of the fenced sessions has left open: the owner first, everything else afterwards.
-pub(super) async fn adopt(
-    database: &Database,
-    session: SessionId,
-    limit: usize,
-) -> Result<Vec<String>, LogError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let fenced: Vec<i64> = sqlx::query_scalar(dialect::FENCED_SESSIONS)
-        .bind(session.0)
-        .fetch_all(database.writer())
-        .await
-        .map_err(|error| log_error(&error))?;
-    for from in fenced {
-        let mut transaction = database.begin().await.map_err(|error| log_error(&error))?;
-        let raised = sqlx::query(dialect::RAISE_ADOPTED)
-            .bind(session.0)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| log_error(&error))?;
-        if raised.rows_affected() != 1 {
-            return Err(fenced_error());
-        }
-        let adopting = async {
-            let gids: Vec<String> = sqlx::query_scalar(dialect::ORPHANS)
-                .bind(from)
-                .bind(limit)
-                .fetch_all(&mut *transaction)
-                .await?;
-            if gids.is_empty() {
-                transaction.rollback().await?;
-                return Ok(gids);
-            }
-            dialect::adopt(session.0, from, &gids)
-                .build()
-                .persistent(false)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            Ok(gids)
-        };
-        let adopted = adopting
-            .await
-            .map_err(|error: sqlx::Error| log_error(&error))?;
-        if !adopted.is_empty() {
-            return Ok(adopted);
-        }
-    }
-    Ok(Vec::new())
-}
-
-fn fenced_error() -> LogError {
+pub(super) fn fenced() -> LogError {
     LogError::Failed("this session is fenced".to_owned())
 }
 
 /// Whether the session may still write; asked inside the SQL transaction that writes.
-async fn holds(
-    transaction: &mut sqlx::Transaction<'_, Db>,
-    session: SessionId,
-) -> Result<(), LogError> {
+async fn holds(connection: &mut MySqlConnection, session: SessionId) -> Result<bool, sqlx::Error> {
     let holding: i64 = sqlx::query_scalar(dialect::HOLDS)
         .bind(session.0)
-        .fetch_one(&mut **transaction)
-        .await
-        .map_err(|error| log_error(&error))?;
-    if holding == 1 {
-        Ok(())
-    } else {
-        Err(fenced_error())
-    }
+        .fetch_one(connection)
+        .await?;
+    Ok(holding == 1)
 }
 
+/// None when the session is fenced.
 pub(super) async fn append_audit(
-    database: &Database,
+    connection: &mut MySqlConnection,
     session: SessionId,
     record: &AuditRecord,
-) -> Result<(), LogError> {
-    let mut transaction = database.begin().await.map_err(|error| log_error(&error))?;
-    holds(&mut transaction, session).await?;
-    let written = batch::insert_audit(&mut transaction, &[record]).await;
-    written.map_err(|error| log_error(&error))?;
-    transaction
-        .commit()
-        .await
-        .map_err(|error| log_error(&error))
+) -> Result<Option<()>, sqlx::Error> {
+    let mut transaction = connection.begin_with(dialect::BEGIN).await?;
+    if !holds(&mut transaction, session).await? {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    batch::insert_audit(&mut transaction, &[record]).await?;
+    transaction.commit().await?;
+    Ok(Some(()))
 }
 
-/// One step of the purge, if it is this session's duty; else nothing is left to do for it.
+/// One step of the purge, if it is this session's duty; else nothing is left to do for it. None when the session is fenced.
 pub(super) async fn purge(
-    database: &Database,
+    connection: &mut MySqlConnection,
     session: SessionId,
     ended_before: Timestamp,
     limit: usize,
-) -> Result<usize, LogError> {
+) -> Result<Option<usize>, sqlx::Error> {
     let limit = i64::try_from(limit.min(PURGE_MAX)).unwrap_or(i64::MAX);
-    let mut transaction = database.begin().await.map_err(|error| log_error(&error))?;
-    holds(&mut transaction, session).await?;
-    let deleted = async {
-        if !has_duty(&mut transaction, session).await? {
-            transaction.rollback().await?;
-            return Ok(0);
+    let mut transaction = connection.begin_with(dialect::BEGIN).await?;
+    if !holds(&mut transaction, session).await? {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    if !has_duty(&mut transaction, session).await? {
+        transaction.rollback().await?;
+        return Ok(Some(0));
+    }
+    let gids: Vec<String> = sqlx::query_scalar(queries::ENDED)
+        .bind(ended_before.as_micros())
+        .bind(limit)
+        .fetch_all(&mut *transaction)
+        .await?;
+    if !gids.is_empty() {
+        for table in [queries::Purged::Labels, queries::Purged::Transactions] {
+            queries::delete(table, &gids)
+                .build()
+                .persistent(false)
+                .execute(&mut *transaction)
+                .await?;
         }
-        let gids: Vec<String> = sqlx::query_scalar(queries::ENDED)
-            .bind(ended_before.as_micros())
-            .bind(limit)
-            .fetch_all(&mut *transaction)
-            .await?;
-        if !gids.is_empty() {
-            for table in [queries::Purged::Labels, queries::Purged::Transactions] {
-                queries::delete(table, &gids)
-                    .build()
-                    .persistent(false)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(gids.len())
-    };
-    deleted
-        .await
-        .map_err(|error: sqlx::Error| log_error(&error))
+    }
+    transaction.commit().await?;
+    Ok(Some(gids.len()))
 }
 
 /// Whether the purge is this session's: it has it already, or the one that had it is fenced or gone. Others don't wait.
 async fn has_duty(
-    transaction: &mut sqlx::Transaction<'_, Db>,
+    connection: &mut MySqlConnection,
     session: SessionId,
 ) -> Result<bool, sqlx::Error> {
     let owner: Option<i64> = sqlx::query_scalar(dialect::READ_DUTY)
         .bind(PURGE)
-        .fetch_optional(&mut **transaction)
+        .fetch_optional(&mut *connection)
         .await?;
     if owner.is_none() {
         sqlx::query(dialect::FIRST_DUTY)
             .bind(PURGE)
             .bind(session.0)
-            .execute(&mut **transaction)
+            .execute(&mut *connection)
             .await?;
         return Ok(true);
     }
@@ -269,7 +170,7 @@ async fn has_duty(
         .bind(session.0)
         .bind(PURGE)
         .bind(session.0)
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     Ok(taken.rows_affected() == 1)
 }

@@ -247,9 +247,10 @@ fn reads() -> Vec<(&'static str, Statement, &'static str, i64)> {
         ),
         (
             "the hint of an adoption",
-            Statement::bound(dialect::ORPHANS, |arguments| {
+            Statement::bound(dialect::LEFT_OPEN, |arguments| {
                 arguments.add(7_i64).unwrap();
                 arguments.add(100_i64).unwrap();
+                arguments.add(0_i64).unwrap();
             }),
             "transaction_open",
             100,

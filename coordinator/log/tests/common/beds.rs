@@ -9,7 +9,7 @@ use tercet_database::MySqlUrl;
 use tercet_database::mysql::Options;
 use tercet_log::mysql::MySqlStore;
 use tercet_log::sqlite::SqliteStore;
-use tercet_log::{MemoryDisk, MemoryStore, TransactionLog};
+use tercet_log::{MemoryDisk, MemoryStore, SharedLog, TransactionLog};
 use tercet_test_databases::Server;
 
 pub type Store = Arc<dyn TransactionLog>;
@@ -86,8 +86,12 @@ impl Bed for OnMySql {
     /// Whoever was there before is fenced, and what it has left open is adopted.
     async fn open(&self) -> Store {
         let store = self.store().await;
-        store.fence_others().await.unwrap();
-        while !store.adopt(100).await.unwrap().is_empty() {}
+        for other in store.sessions().await.unwrap() {
+            if other.id != store.session().id {
+                store.fence(other.id, other.beat).await.unwrap();
+                while store.adopt(other.id, 100).await.unwrap().has_more {}
+            }
+        }
         Arc::new(store)
     }
 

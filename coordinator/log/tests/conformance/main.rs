@@ -75,6 +75,15 @@ macro_rules! on_every_shared_store {
                 crate::$module::$test(&crate::common::beds::InMemory::default()).await;
             })*
         }
+
+        mod shared_mysql {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(bed) = crate::common::beds::OnMySql::fresh().await {
+                    crate::$module::$test(&bed).await;
+                }
+            })*
+        }
     };
 }
 

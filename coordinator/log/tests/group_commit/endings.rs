@@ -302,5 +302,7 @@ async fn a_crowd_is_answered_each_once_and_right() {
         client.await.unwrap();
     }
     assert_eq!(log.counts().await.unwrap().confirming, 32 * 20);
+    // The last batch is counted after its answers are given.
+    log.shutdown().await;
     assert_eq!(log.metrics().appended, 2 * 32 * 20);
 }

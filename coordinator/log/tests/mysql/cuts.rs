@@ -10,7 +10,9 @@ use tercet_log::mysql::MySqlStore;
 use tercet_log::{BatchError, Entry, Lane, Log, LogOptions, TransactionLog, Urgency, Verdict};
 use tercet_test_proxy::{Cut, Moment, Proxy, Trigger};
 
-use super::{OnMySql, begins, behind, number, options, store, through, transactions, written};
+use super::{
+    OnMySql, begins, behind, fence, number, options, store, through, transactions, written,
+};
 use crate::common::transactions::{at, gid, trying};
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::After, Moment::Answered];
@@ -145,7 +147,7 @@ async fn a_session_that_was_fenced_while_it_asked_is_told_the_truth() {
         while proxy.fired() == 0 {
             tokio::task::yield_now().await;
         }
-        new.fence(old.session().id).await.unwrap();
+        fence(&new, &old).await.unwrap();
         proxy.heal();
 
         let verdict = writing.await.unwrap();

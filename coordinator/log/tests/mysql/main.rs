@@ -20,7 +20,7 @@ use sqlx::{Connection as _, MySql};
 use tercet_database::MySqlUrl;
 use tercet_database::mysql::{Options, Use, connection};
 use tercet_log::mysql::MySqlStore;
-use tercet_log::{Entry, Lane, TransactionLog, Verdict};
+use tercet_log::{Entry, Fencing, Lane, LogError, SharedLog, TransactionLog, Verdict};
 
 /// Short times, so that a test of silence doesn't wait long.
 fn options(url: &MySqlUrl) -> Options {
@@ -72,6 +72,18 @@ async fn number(connection: &mut MySqlConnection, statement: &'static str) -> i6
         .fetch_one(connection)
         .await
         .unwrap()
+}
+
+/// Fences `other` as it stands there.
+async fn fence(survivor: &MySqlStore, other: &MySqlStore) -> Result<Fencing, LogError> {
+    let id = other.session().id;
+    let sessions = survivor.sessions().await?;
+    let beat = sessions
+        .iter()
+        .find(|session| session.id == id)
+        .unwrap()
+        .beat;
+    survivor.fence(id, beat).await
 }
 
 async fn transactions(url: &MySqlUrl) -> i64 {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use sqlx::Executor as _;
 use tercet_log::mysql::MySqlStore;
-use tercet_log::{Entry, Lane, Log, LogError, LogOptions, TransactionLog, Urgency, Verdict};
+use tercet_log::{
+    Entry, Lane, Log, LogError, LogOptions, SharedLog, TransactionLog, Urgency, Verdict,
+};
 use tokio::time::Instant;
 
-use super::{OnMySql, begins, behind, number, options, store, written};
+use super::{OnMySql, begins, behind, fence, number, options, store, written};
 use crate::common::transactions::{at, confirmed, confirming, gid, labelled, trying};
 
 #[tokio::test]
@@ -67,7 +69,8 @@ async fn several_survivors_share_what_a_dead_one_has_left() {
         Arc::new(store(&bed.0).await),
         Arc::new(store(&bed.0).await),
     ];
-    survivors[0].fence(dead.session().id).await.unwrap();
+    fence(&survivors[0], &dead).await.unwrap();
+    let dead = dead.session().id;
     let tasks: Vec<_> = survivors
         .iter()
         .map(|survivor| {
@@ -75,9 +78,10 @@ async fn several_survivors_share_what_a_dead_one_has_left() {
             tokio::spawn(async move {
                 let mut adopted = 0;
                 loop {
-                    match survivor.adopt(20).await.unwrap().len() {
-                        0 => break adopted,
-                        some => adopted += some,
+                    let page = survivor.adopt(dead, 20).await.unwrap();
+                    adopted += page.transactions.len();
+                    if !page.has_more {
+                        break adopted;
                     }
                 }
             })
@@ -87,7 +91,7 @@ async fn several_survivors_share_what_a_dead_one_has_left() {
     for task in tasks {
         offered += task.await.unwrap();
     }
-    assert!(offered >= 300);
+    assert_eq!(offered, 300);
     let mut owned = 0;
     for survivor in &survivors {
         let page = survivor.open_transactions(None, 1_000).await.unwrap();
@@ -123,7 +127,7 @@ async fn a_frozen_coordinator_does_not_hold_off_its_fencing() {
         .unwrap();
     let since = Instant::now();
 
-    while let Err(error) = survivor.fence(frozen.session().id).await {
+    while let Err(error) = fence(&survivor, &frozen).await {
         assert!(matches!(error, LogError::Unavailable(_)), "{error:?}");
         assert!(since.elapsed() < Duration::from_mins(1), "still not fenced");
     }
@@ -146,12 +150,17 @@ async fn a_fenced_session_adopts_nothing() {
         store(&bed.0).await,
     );
     written(&dead, &["a"]).await;
-    survivor.fence(dead.session().id).await.unwrap();
-    survivor.fence(zombie.session().id).await.unwrap();
+    fence(&survivor, &dead).await.unwrap();
+    fence(&survivor, &zombie).await.unwrap();
 
-    assert!(matches!(zombie.adopt(10).await, Err(LogError::Failed(_))));
+    let dead = dead.session().id;
+    assert!(matches!(
+        zombie.adopt(dead, 10).await,
+        Err(LogError::Failed(_))
+    ));
 
-    assert_eq!(survivor.adopt(10).await.unwrap(), ["a"]);
+    let adopted = survivor.adopt(dead, 10).await.unwrap();
+    assert_eq!(adopted.transactions.len(), 1);
 }
 
 #[tokio::test]
