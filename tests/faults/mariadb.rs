@@ -1,4 +1,13 @@
-//! The faults of `main.rs` that are those of processes, with the databases on a MariaDB server.
+//! The faults of `main.rs` that are those of processes, with the databases on a MariaDB server; and the faults of the
+//! server itself, each on one of its own ([`rig`]):
+//!
+//! - [`server`]: killed, frozen, read-only, full.
+//! - [`connections`]: killed in every phase of a batch, and cut, held, delayed and half-closed on the way.
+//! - [`aimed`]: failpoints at the places that no timing hits.
+//!
+//! [`bites`] shows that the check at the end of each would see what it is for.
+//!
+//! `TERCET_TEST_SERVER_ROUNDS=20 cargo test --test faults_mariadb -- --nocapture` is the long form.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,13 +16,18 @@
 )]
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "names say it")]
 
+mod aimed;
 mod answers;
+mod bites;
+mod connections;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 mod kills;
 mod load;
 mod ports;
+mod rig;
 mod seed;
+mod server;
 mod stops;
 mod world;
 

@@ -78,7 +78,11 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// What anybody's tests may use.
-const FOR_TESTS: &[&str] = &["tercet-checker", "tercet-test-databases", "tercet-test-proxy"];
+const FOR_TESTS: &[&str] = &[
+    "tercet-checker",
+    "tercet-test-databases",
+    "tercet-test-proxy",
+];
 
 /// Who may see sqlx. The root package only for the demo's sums, which `sql` holds.
 const SEES_SQLX: &[&str] = &[
@@ -99,6 +103,7 @@ struct Declared {
     uses: String,
     /// `dev`, `build`, or empty for the program itself.
     kind: String,
+    features: Vec<String>,
 }
 
 static DECLARED: LazyLock<Vec<Declared>> = LazyLock::new(|| {
@@ -113,6 +118,10 @@ static DECLARED: LazyLock<Vec<Declared>> = LazyLock::new(|| {
                 member: text(&package["name"]),
                 uses: text(&dependency["name"]),
                 kind: text(&dependency["kind"]),
+                features: dependency["features"]
+                    .as_array()
+                    .map(|features| features.iter().map(text).collect())
+                    .unwrap_or_default(),
             })
         })
         .collect()
@@ -137,7 +146,9 @@ pub(crate) fn metadata(arguments: &[&str]) -> Value {
 
 /// A member uses another one that it may not see.
 fn crosses_a_wall(declared: &Declared) -> Option<String> {
-    let Declared { member, uses, kind } = declared;
+    let Declared {
+        member, uses, kind, ..
+    } = declared;
     let is_ours = MAY_USE.iter().any(|(name, _)| name == uses);
     let may_use = MAY_USE.iter().find(|(name, _)| name == member);
     let allowed = match may_use {
@@ -158,6 +169,7 @@ fn the_walls_bite() {
             member: member.to_owned(),
             uses: uses.to_owned(),
             kind: kind.to_owned(),
+            features: Vec::new(),
         })
     };
     for (member, uses) in [
@@ -181,6 +193,34 @@ fn the_walls_bite() {
 fn who_may_import_whom() {
     let faults: Vec<String> = DECLARED.iter().filter_map(crosses_a_wall).collect();
     holds("the walls of ARCHITECTURE.md", &faults);
+}
+
+/// Named places where a process dies are in what tests run, never in what is shipped.
+fn ships_failpoints(declared: &Declared) -> bool {
+    let on = declared
+        .features
+        .iter()
+        .any(|feature| feature == "failpoints");
+    on && declared.kind != "dev"
+}
+
+#[test]
+fn failpoints_are_for_tests_alone() {
+    let sample = |kind: &str| Declared {
+        member: "tercet".to_owned(),
+        uses: "tercet-log".to_owned(),
+        kind: kind.to_owned(),
+        features: vec!["failpoints".to_owned()],
+    };
+    assert!(ships_failpoints(&sample("")) && !ships_failpoints(&sample("dev")));
+    let shipped = DECLARED
+        .iter()
+        .filter(|declared| ships_failpoints(declared));
+    let faults: Vec<String> = shipped.map(|declared| declared.member.clone()).collect();
+    holds(
+        "failpoints are switched on by dev-dependencies alone",
+        &faults,
+    );
 }
 
 #[test]

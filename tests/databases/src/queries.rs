@@ -5,6 +5,22 @@ pub(crate) fn create_database(name: &str) -> String {
     format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 }
 
+/// The user of restricted databases.
+pub(crate) const USER: &str = "tercet_test";
+
+/// Its password.
+pub(crate) const PASSWORD: &str = "tercet test";
+
+/// Makes the user of restricted databases.
+pub(crate) fn create_user() -> String {
+    format!("CREATE USER IF NOT EXISTS `{USER}`@`%` IDENTIFIED BY '{PASSWORD}'")
+}
+
+/// Gives it one database.
+pub(crate) fn grant(name: &str) -> String {
+    format!("GRANT ALL PRIVILEGES ON `{name}`.* TO `{USER}`@`%`")
+}
+
 /// Answered as soon as the server serves.
 pub(crate) const PING: &str = "SELECT 1";
 

@@ -53,11 +53,39 @@ impl Server {
     /// Makes an empty database and returns its url. `name` is for people and may repeat.
     pub async fn database(&self, name: &str) -> String {
         let name = unique(name);
-        let mut connection = self.connect().await.unwrap();
-        let create = AssertSqlSafe(queries::create_database(&name));
-        connection.execute(create).await.unwrap();
-        connection.close().await.unwrap();
+        self.run([queries::create_database(&name)]).await;
         self.url_of(&name)
+    }
+
+    /// The same for a user who may do everything in this database and nothing else, as in production: to such a user
+    /// the server's `read_only` applies.
+    pub async fn restricted_database(&self, name: &str) -> String {
+        let name = unique(name);
+        let create = queries::create_database(&name);
+        self.run([create, queries::create_user(), queries::grant(&name)])
+            .await;
+        let mut url = Url::parse(&self.url_of(&name)).expect("made of one");
+        let set = url.set_username(queries::USER);
+        set.and_then(|()| url.set_password(Some(queries::PASSWORD)))
+            .expect("a url with a host takes both");
+        url.into()
+    }
+
+    /// Runs statements as the administrator.
+    pub async fn run(&self, statements: impl IntoIterator<Item = String>) {
+        let mut connection = self.connect().await.unwrap();
+        for statement in statements {
+            // Of texts of tests alone.
+            let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+            connection.execute(statement).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+
+    /// The url of the same database for the administrator.
+    pub fn unrestricted(&self, url: &str) -> String {
+        let url = Url::parse(url).expect("a url of this server");
+        self.url_of(url.path().trim_start_matches('/'))
     }
 
     /// The url of a database of that name.

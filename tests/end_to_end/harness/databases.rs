@@ -39,29 +39,24 @@ impl Databases {
         }
     }
 
-    /// Empty ones on that server, for every service that works on one.
+    /// Empty ones on that server, for every service that works on one; a service may do nothing but work in its own.
     pub(crate) async fn on(server: &Server, folder: &Path) -> Self {
         let mut databases = Self::in_folder(folder);
         for service in ON_SERVERS {
-            let url = server.database(service.name()).await;
-            databases.is_at(service, &url, &url);
+            let url = server.restricted_database(service.name()).await;
+            let place: Place = server.unrestricted(&url).parse().unwrap();
+            databases.urls[service as usize] = url;
+            databases.places = databases.places.with(service, place);
         }
         databases
     }
 
-    /// The processes reach every server at `address` (`host:port`) from now on: the files are to be written anew.
+    /// The processes reach the server at `address`, where a proxy stands before it.
     pub(crate) fn through(mut self, server: &Server, address: &str) -> Self {
         for url in &mut self.urls {
             *url = url.replace(&server.address(), address);
         }
         self
-    }
-
-    /// That database is elsewhere.
-    pub(crate) fn is_at(&mut self, service: Service, url: &str, direct: &str) {
-        url.clone_into(&mut self.urls[service as usize]);
-        let place: Place = direct.parse().unwrap();
-        self.places = self.places.clone().with(service, place);
     }
 
     /// As a process's file names it.

@@ -74,6 +74,8 @@ pub(crate) fn channel(address: &str) -> Channel {
 pub(crate) struct Shop {
     pub(crate) folder: TempDir,
     pub(crate) databases: Databases,
+    /// Variables of the coordinator's environment, each `NAME=VALUE`.
+    pub(crate) coordinator_env: Vec<String>,
     ports: Ports,
     pub(crate) coordinator: Option<Server>,
     pub(crate) order: Option<Server>,
@@ -120,6 +122,7 @@ impl Shop {
         let shop = Self {
             folder,
             databases,
+            coordinator_env: Vec::new(),
             ports,
             coordinator: None,
             order: None,
@@ -200,12 +203,18 @@ impl Shop {
 
     /// Starts one server from its file: `serve`, `order`, `points` or `stock`.
     pub(crate) async fn server(&self, command: &str) -> Server {
-        let file = if command == "serve" {
-            "coordinator.toml".to_owned()
-        } else {
-            format!("{command}.toml")
+        if command != "serve" {
+            let file = format!("{command}.toml");
+            return Server::start(&[command, "--config", &file], self.folder.path()).await;
+        }
+        let wrapper: Vec<&str> = match self.coordinator_env.as_slice() {
+            [] => Vec::new(),
+            variables => std::iter::once("env")
+                .chain(variables.iter().map(String::as_str))
+                .collect(),
         };
-        Server::start(&[command, "--config", &file], self.folder.path()).await
+        let arguments = [command, "--config", "coordinator.toml"];
+        Server::start_through(&wrapper, &arguments, self.folder.path()).await
     }
 
     /// `HOST:PORT` of the coordinator, also while it is down.

@@ -107,7 +107,11 @@ impl Client {
                 match tokio::time::timeout(CALL_TIMEOUT, call()).await {
                     Ok(Ok(Some(answer))) => return Ok(answer),
                     Ok(Err(status)) if !may_be_repeated(&status) => return Err(status),
-                    Ok(Ok(None) | Err(_)) | Err(_) => self.answers.failed(),
+                    Ok(Err(status)) => {
+                        says_nothing_of_deadlocks(&status);
+                        self.answers.failed();
+                    }
+                    Ok(Ok(None)) | Err(_) => self.answers.failed(),
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -267,6 +271,12 @@ pub(crate) fn reason(status: &Status) -> String {
         .error_info()
         .map(|info| info.reason.clone())
         .unwrap_or_default()
+}
+
+/// A deadlock is for the services to run again; no client ever hears of one.
+fn says_nothing_of_deadlocks(status: &Status) {
+    let message = status.message().to_lowercase();
+    assert!(!message.contains("deadlock"), "{status:?}");
 }
 
 /// Whether a client that got this asks again: the call wasn't served, or the connection is gone. What the contract
