@@ -8,6 +8,7 @@
 //! - [`Coordinator::start`]: a whole coordinator, as `tercet serve` runs it and as tests do;
 //! - `api`: the rpcs, in the order of checks that the contract fixes;
 //! - `transactions`: one task for each open transaction, and how they are found;
+//! - `cluster`: other coordinators on the same log;
 //! - `participants`: calls out, and what their answers mean;
 //! - `validate`, `view`, `errors`: requests in, messages and errors out;
 //! - `json`: payloads by the participant's own schema;
@@ -19,6 +20,7 @@
 
 mod api;
 mod clock;
+mod cluster;
 pub mod config;
 pub mod errors;
 mod json;

@@ -1,10 +1,10 @@
-//! `AdminService` connected to [`Api`](super::Api).
+//! `AdminService` connected to [`Api`](super::Api). What is done to one transaction is done by the coordinator that owns it.
 
 use tercet_proto::tercet::v1 as pb;
 use tercet_proto::tercet::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
 
-use super::Service;
+use super::{Caller, Service};
 
 /// Pausing has to be durable and hold for all replicas; the log has no place for it yet.
 fn pausing_is_missing() -> Status {
@@ -26,40 +26,84 @@ impl AdminService for Service {
         &self,
         request: Request<pb::RetryTransactionRequest>,
     ) -> Result<Response<pb::RetryTransactionResponse>, Status> {
-        let transaction = self.0.retry(request.into_inner()).await?;
-        Ok(Response::new(pb::RetryTransactionResponse {
-            transaction: Some(transaction),
-        }))
+        let api = &*self.0;
+        let local = move |_: Caller, request: pb::RetryTransactionRequest| async move {
+            let transaction = api.retry(request).await?;
+            Ok(pb::RetryTransactionResponse {
+                transaction: Some(transaction),
+            })
+        };
+        self.0
+            .routed(
+                request,
+                |request| &request.gid,
+                local,
+                async |mut peer, request| peer.admin.retry_transaction(request).await,
+            )
+            .await
     }
 
     async fn park_transaction(
         &self,
         request: Request<pb::ParkTransactionRequest>,
     ) -> Result<Response<pb::ParkTransactionResponse>, Status> {
-        let transaction = self.0.park(request.into_inner()).await?;
-        Ok(Response::new(pb::ParkTransactionResponse {
-            transaction: Some(transaction),
-        }))
+        let api = &*self.0;
+        let local = move |_: Caller, request: pb::ParkTransactionRequest| async move {
+            let transaction = api.park(request).await?;
+            Ok(pb::ParkTransactionResponse {
+                transaction: Some(transaction),
+            })
+        };
+        self.0
+            .routed(
+                request,
+                |request| &request.gid,
+                local,
+                async |mut peer, request| peer.admin.park_transaction(request).await,
+            )
+            .await
     }
 
     async fn resume_transaction(
         &self,
         request: Request<pb::ResumeTransactionRequest>,
     ) -> Result<Response<pb::ResumeTransactionResponse>, Status> {
-        let transaction = self.0.resume(request.into_inner()).await?;
-        Ok(Response::new(pb::ResumeTransactionResponse {
-            transaction: Some(transaction),
-        }))
+        let api = &*self.0;
+        let local = move |_: Caller, request: pb::ResumeTransactionRequest| async move {
+            let transaction = api.resume(request).await?;
+            Ok(pb::ResumeTransactionResponse {
+                transaction: Some(transaction),
+            })
+        };
+        self.0
+            .routed(
+                request,
+                |request| &request.gid,
+                local,
+                async |mut peer, request| peer.admin.resume_transaction(request).await,
+            )
+            .await
     }
 
     async fn force_branch(
         &self,
         request: Request<pb::ForceBranchRequest>,
     ) -> Result<Response<pb::ForceBranchResponse>, Status> {
-        let transaction = self.0.force(request.into_inner()).await?;
-        Ok(Response::new(pb::ForceBranchResponse {
-            transaction: Some(transaction),
-        }))
+        let api = &*self.0;
+        let local = move |_: Caller, request: pb::ForceBranchRequest| async move {
+            let transaction = api.force(request).await?;
+            Ok(pb::ForceBranchResponse {
+                transaction: Some(transaction),
+            })
+        };
+        self.0
+            .routed(
+                request,
+                |request| &request.gid,
+                local,
+                async |mut peer, request| peer.admin.force_branch(request).await,
+            )
+            .await
     }
 
     async fn list_participants(
@@ -91,7 +135,7 @@ impl AdminService for Service {
         &self,
         _request: Request<pb::GetStatusRequest>,
     ) -> Result<Response<pb::GetStatusResponse>, Status> {
-        Ok(Response::new(self.0.status()))
+        Ok(Response::new(self.0.status().await))
     }
 
     async fn list_audit_records(

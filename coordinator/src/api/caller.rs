@@ -14,9 +14,14 @@ const NEAR_PART: u32 = 10;
 const NEAR_MIN: Duration = Duration::from_millis(20);
 const NEAR_MAX: Duration = Duration::from_millis(500);
 
+/// Marks a call that another coordinator has passed on.
+pub(crate) const FORWARDED: &str = "tercet-forwarded";
+
 /// Who calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
+    deadline: Option<Instant>,
+    is_forwarded: bool,
     near_deadline: Option<Instant>,
     trace_parent: Option<Arc<str>>,
 }
@@ -33,10 +38,24 @@ impl Caller {
             .get("traceparent")
             .and_then(|value| value.to_str().ok())
             .filter(|text| is_trace_parent(text));
+        let timeout = tercet_service::caller_timeout(headers);
         Self {
-            near_deadline: tercet_service::caller_timeout(headers).map(near),
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+            is_forwarded: headers.contains_key(FORWARDED),
+            near_deadline: timeout.map(near),
             trace_parent: trace_parent.map(Into::into),
         }
+    }
+
+    /// Whether another coordinator has passed the call on.
+    pub(crate) fn is_forwarded(&self) -> bool {
+        self.is_forwarded
+    }
+
+    /// How long it still waits, if not for ever.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Shortly before its deadline, if it has one.

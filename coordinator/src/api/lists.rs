@@ -1,10 +1,10 @@
-//! `ListTransactions`, `ListAuditRecords`, `ListParticipants` and `GetStatus`.
+//! `ListTransactions`, `ListAuditRecords` and `ListParticipants`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
-use tercet_log::{AuditFilter, AuditRecord, Filter, Page, PageToken};
+use tercet_log::{AuditFilter, AuditRecord, Filter, Page, PageToken, SessionId, Stored};
 use tercet_proto::tercet::v1 as pb;
 
 use super::Api;
@@ -83,18 +83,14 @@ impl Api {
         for damaged in &page.damaged {
             tracing::error!(gid = damaged.gid, error = %damaged.error, "a row of the log can't be read");
         }
-        let session = shared.log.session().id;
+        let owners = self.owners(&page.items).await?;
         let next_page_token = next_token(&page);
         let transactions = page.items.iter().map(|stored| {
-            let owner = if stored.owner == session {
-                &*shared.advertised
-            } else {
-                ""
-            };
+            let owner = owners.get(&stored.owner);
             let shown = Shown {
                 transaction: &stored.transaction,
                 run: None,
-                owner,
+                owner: owner.map_or("", String::as_str),
             };
             shown.message(Detail::Brief)
         });
@@ -102,6 +98,23 @@ impl Api {
             transactions: transactions.collect(),
             next_page_token,
         })
+    }
+
+    /// Where the owners of those that are open are reached.
+    async fn owners(&self, listed: &[Stored]) -> Result<BTreeMap<SessionId, String>, ApiError> {
+        let shared = self.transactions.shared();
+        let own = shared.log.session().id;
+        let mut owners = BTreeMap::from([(own, shared.advertised.to_string())]);
+        let is_others =
+            |stored: &Stored| stored.owner != own && !stored.transaction.state.is_ended();
+        if let Some(log) = shared.log.shared()
+            && listed.iter().any(is_others)
+        {
+            for session in log.sessions().await? {
+                owners.entry(session.id).or_insert(session.endpoint);
+            }
+        }
+        Ok(owners)
     }
 
     /// What people have done, newest first.
@@ -136,51 +149,6 @@ impl Api {
         pb::ListParticipantsResponse {
             participants: participants
                 .map(|participant| participant.message())
-                .collect(),
-        }
-    }
-
-    /// How this coordinator is doing.
-    pub(super) fn status(&self) -> pb::GetStatusResponse {
-        let shared = self.transactions.shared();
-        let open = [
-            TransactionState::Trying,
-            TransactionState::Confirming,
-            TransactionState::Cancelling,
-        ];
-        let metrics = shared.log.metrics();
-        let handles = shared.registry.all();
-        let oldest = handles
-            .iter()
-            .map(crate::transactions::Handle::begun_at)
-            .min();
-        pb::GetStatusResponse {
-            coordinator_id: shared.log.session().id.0.to_string(),
-            advertised_address: shared.advertised.to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            draining: self.drain.is_draining(),
-            open: open
-                .into_iter()
-                .map(|state| pb::StateCount {
-                    state: view::state(state) as i32,
-                    count: shared.gauges.count(state),
-                })
-                .collect(),
-            oldest_unresolved_begun_at: oldest.map(view::timestamp),
-            parked: shared.gauges.parked(),
-            log_queue_depth: metrics.queue_depth,
-            last_batch_entries: metrics.last_batch,
-            log_batches: metrics.batches,
-            log_entries: metrics.appended,
-            last_batch_took: Some(view::duration(metrics.last_latency)),
-            uptime: Some(view::duration(self.started_at.elapsed())),
-            waiting: shared
-                .participants
-                .iter()
-                .map(|participant| pb::ParticipantWaiting {
-                    participant: participant.name.as_str().to_owned(),
-                    waiting: participant.waiting(),
-                })
                 .collect(),
         }
     }

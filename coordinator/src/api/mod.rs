@@ -14,6 +14,8 @@ mod lists;
 mod operators;
 mod prepare;
 mod read;
+mod route;
+mod status;
 mod steps;
 mod transaction_service;
 mod watch;

@@ -10,6 +10,7 @@ use tercet_service::Drain;
 use tokio::sync::watch;
 use tonic::Status;
 
+use super::route::passed_on;
 use super::{Api, whole};
 use crate::errors::{ApiError, Reason};
 use crate::transactions::{Ask, Watched};
@@ -39,6 +40,25 @@ impl Api {
             Some(changes) if !is_end(&now) => Ok(changes),
             _ => Ok(stream::iter([Ok(shown(now))]).boxed()),
         }
+    }
+
+    /// The changes that its owner shows, until this coordinator drains.
+    pub(super) fn passed_on(
+        &self,
+        changes: tonic::Streaming<pb::WatchTransactionResponse>,
+    ) -> Watching {
+        let passed_on = changes.map(|change| change.map_err(|status| passed_on(&status)));
+        let drained = self.drain.begun_owned();
+        let told = stream::once(async { Err(ApiError::draining().into()) });
+        // A stream that has ended by itself is over; one that the drain has ended says so.
+        passed_on
+            .map(Some)
+            .chain(stream::once(async { None }))
+            .take_until(drained)
+            .chain(told.map(Some))
+            .take_while(|change| std::future::ready(change.is_some()))
+            .filter_map(std::future::ready)
+            .boxed()
     }
 
     /// The changes of a transaction that runs here.

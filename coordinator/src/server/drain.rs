@@ -18,6 +18,8 @@ pub(super) async fn drain(transactions: Transactions, grace: Duration) {
         );
     }
     leave(&transactions).await;
+    // The beats end before the session does: being fenced is no surprise any more.
+    super::running::leave(&transactions);
     // Whatever was appended last is written, and the session ends.
     transactions.shared().log.shutdown().await;
 }

@@ -10,7 +10,9 @@
 mod background;
 mod drain;
 mod error;
+mod running;
 mod start;
 
 pub use error::{StartError, StopError};
-pub use start::{Coordinator, Running};
+pub use running::Running;
+pub use start::Coordinator;

@@ -1,6 +1,6 @@
-//! Starting a coordinator, and the handle of one that runs.
+//! Starting a coordinator.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, StoreOptions, TransactionLog};
@@ -10,17 +10,17 @@ use tercet_service::{Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Readi
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, StopError, background, drain};
-use crate::Surroundings;
+use super::running::{Running, failed, leave};
+use super::{StartError, background, drain};
 use crate::api::{Api, Service};
 use crate::clock::Clock;
+use crate::cluster::{self, Cluster, Lease, Leased, Times};
 use crate::config::Config;
 use crate::json::Schemas;
 use crate::participants::Participants;
-use crate::transactions::{Stage, Transactions};
+use crate::transactions::Transactions;
+use crate::{Connect, Surroundings};
 
-/// Rows that recovery reads at a time.
-const RECOVERY_PAGE: usize = 1_000;
 /// Between two attempts to open a log that isn't there yet.
 const OPEN_PAUSE: Duration = Duration::from_millis(250);
 /// A silent coordinator's SQL transaction is undone by the database after a third of the take-over time, within these.
@@ -28,8 +28,6 @@ const CLIENT_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const CLIENT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// The server's own limit is behind the coordinator's, which ends in time by itself.
 const GRACE_MARGIN: Duration = Duration::from_secs(5);
-/// How long [`Running::abort`] waits for the last hold on the log to go.
-const ABORT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Starts coordinators.
 #[derive(Debug)]
@@ -87,25 +85,33 @@ impl Coordinator {
         let participants = Participants::new(&config, &connect, &clock)
             .map_err(|error| StartError::Participant(error.to_string()))?;
         let held = Arc::downgrade(&store);
-        let log = Log::start(store, &LogOptions::default());
+        let (log, cluster) = join(&config, store, &connect).await?;
         let transactions = Transactions::new(
             &config,
-            log.clone(),
+            log,
             Arc::new(participants),
+            cluster,
             advertised.into(),
             clock,
         );
-        recover(&transactions, &log).await?;
+        // What follows may take longer than others wait for a sign of life.
+        cluster::run_beat(&transactions);
         let readiness = Readiness::new();
-        let server = serve(&config, bound, &transactions, &drain, &readiness)?;
+        let started = async {
+            recover(&transactions).await?;
+            serve(&config, bound, &transactions, &drain, &readiness)
+        };
+        let server = match started.await {
+            Ok(server) => server,
+            Err(error) => {
+                leave(&transactions);
+                return Err(error);
+            }
+        };
+        cluster::run_watch(&transactions);
         let stopped = CancellationToken::new();
         run_background(&config, &transactions, readiness, &drain, &stopped);
-        Ok(Running {
-            server,
-            transactions,
-            stopped,
-            held,
-        })
+        Ok(Running::new(server, transactions, stopped, held))
     }
 }
 
@@ -151,27 +157,30 @@ async fn open(
 }
 
 /// Goes on with everything that is open. Nothing is served before that.
-async fn recover(transactions: &Transactions, log: &Log) -> Result<(), StartError> {
-    let mut after = None;
-    let mut recovered = 0_usize;
-    loop {
-        let page = log.open_transactions(after.as_ref(), RECOVERY_PAGE).await?;
-        for damaged in &page.damaged {
-            tracing::error!(gid = damaged.gid, error = %damaged.error, "an open transaction can't be read and is left alone");
-        }
-        recovered += page.transactions.len();
-        for stored in page.transactions {
-            transactions.recover(stored);
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
+async fn recover(transactions: &Transactions) -> Result<(), StartError> {
+    let recovered = transactions.recover().await?;
     if recovered > 0 {
         tracing::info!(transactions = recovered, "recovered");
     }
     Ok(())
+}
+
+/// The log of this coordinator, and its place among others where it has any. The first beat is raised before anything
+/// else: everything that follows may take long.
+async fn join(
+    config: &Config,
+    store: Arc<dyn TransactionLog>,
+    connect: &Connect,
+) -> Result<(Log, Option<Arc<Cluster>>), StartError> {
+    if store.shared().is_none() {
+        return Ok((Log::start(store, &LogOptions::default()), None));
+    }
+    let times = Times::from(&config.cluster);
+    let lease = Arc::new(Lease::new(times));
+    let leased = Leased::new(store, Arc::clone(&lease));
+    let log = Log::start(Arc::new(leased), &LogOptions::default());
+    cluster::join(&log, &lease).await?;
+    Ok((log, Some(Arc::new(Cluster::new(times, lease, connect)))))
 }
 
 fn serve<L: Listener>(
@@ -225,82 +234,9 @@ fn run_background(
         let health = transactions.shared();
         let health = health.health.watch(&log, &readiness, &health.clock);
         let failed = async {
-            let failure = log.failed().await;
+            let failure = failed(&transactions).await;
             readiness.red("fenced", failure.to_string());
         };
         tokio::select! { () = health => {}, () = failed => {}, () = drained => {}, () = token => {} }
     });
-}
-
-/// A coordinator that runs. Dropping the handle leaves it running.
-#[derive(Debug)]
-pub struct Running {
-    server: tercet_service::Running,
-    transactions: Transactions,
-    stopped: CancellationToken,
-    held: Weak<dyn TransactionLog>,
-}
-
-impl Running {
-    /// The addresses that were bound.
-    pub fn addresses(&self) -> Addresses {
-        self.server.addresses()
-    }
-
-    /// The line that scripts wait for.
-    pub fn ready_line(&self) -> String {
-        self.server.ready_line()
-    }
-
-    /// Prints the ready line, the only thing that ever goes to standard output.
-    pub fn announce(&self) {
-        self.server.announce();
-    }
-
-    /// Begins the drain of this coordinator and of everything that shares its [`Drain`].
-    pub fn drain(&self) {
-        self.server.drain();
-    }
-
-    /// Waits until it has stopped: drained, or because its log or its server has failed.
-    ///
-    /// # Errors
-    ///
-    /// [`StopError`] when nobody asked it to stop. The process has to end then; a new start goes on.
-    pub async fn wait(self) -> Result<(), StopError> {
-        let log = self.transactions.shared().log.clone();
-        let stopped = self.stopped.clone();
-        let failed = tokio::select! {
-            served = self.server.wait() => {
-                // Nothing is left after a drain; somebody in a hurry may have skipped it.
-                self.transactions.advance(Stage::Killed);
-                stopped.cancel();
-                return Ok(served?);
-            }
-            failure = log.failed() => failure,
-        };
-        // Nothing can be promised any more.
-        self.transactions.advance(Stage::Killed);
-        stopped.cancel();
-        Err(failed.into())
-    }
-
-    /// Dies as a killed process does: the listeners and every connection are gone when this returns, nothing more is
-    /// written, and the log is free for the next one.
-    pub async fn abort(self) {
-        self.transactions.advance(Stage::Killed);
-        self.stopped.cancel();
-        self.server.abort().await;
-        self.transactions.ended().await;
-        drop(self.transactions);
-        let gone = async {
-            // The last connections let go of it within a few turns; nobody is told when.
-            while self.held.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        if tokio::time::timeout(ABORT_LIMIT, gone).await.is_err() {
-            tracing::warn!("something still holds the log of an aborted coordinator");
-        }
-    }
 }

@@ -49,22 +49,8 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a transaction that the log held when this coordinator started. Nothing is served yet.
-    pub(crate) fn recover(&self, stored: Stored) {
-        let gid = stored.transaction.gid.clone();
-        let (handle, inbox) = Handle::new(stored.transaction.begun_at);
-        // Each row is loaded once; should it not be, the task that is there has the same one.
-        if self.shared.registry.insert(&gid, &handle).is_ok() {
-            let registration = Registration::new(Arc::clone(&self.shared), gid, handle);
-            let policy = Arc::clone(&self.shared.policy);
-            let run = Run::recovered(stored.transaction, stored.version, policy);
-            let task = Task::new(registration, inbox, run, Origin::Recovered);
-            self.shared.tasks.spawn(task.run());
-        }
-    }
-
     /// Goes on with an open transaction of this coordinator that no task drives. There is none as long as no task
-    /// panics; should one, its transaction isn't left alone until the next start.
+    /// panics and every page that was taken over is told of; else it isn't left alone until the next start.
     ///
     /// The row is read again by the new task: only then, with its place in the registry taken, is it sure that
     /// nobody else is changing it.

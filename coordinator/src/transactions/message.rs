@@ -152,6 +152,11 @@ impl Handle {
         self.send(Message::Watch(to), changes).await
     }
 
+    /// Waits until the task has ended.
+    pub(super) async fn gone(&self) {
+        self.sender.closed().await;
+    }
+
     /// Has the task look at the stage. One that is too busy to take the message looks anyway.
     pub(crate) fn look_at_stage(&self) {
         let _ = self.sender.try_send(Message::Stage);

@@ -15,6 +15,7 @@ mod admission;
 mod begin;
 mod gauges;
 mod message;
+mod recovery;
 mod registration;
 mod registry;
 mod shared;

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Admission, Gauges, Registry, Stage, StageCell};
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::log_health::LogHealth;
 use crate::participants::Participants;
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) health: LogHealth,
     pub(crate) participants: Arc<Participants>,
+    /// The others; none where the log has one coordinator at a time.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) policy: Arc<RetryPolicy>,
     /// How others reach this coordinator.
     pub(crate) advertised: Arc<str>,
@@ -41,6 +44,7 @@ impl Transactions {
         config: &Config,
         log: Log,
         participants: Arc<Participants>,
+        cluster: Option<Arc<Cluster>>,
         advertised: Arc<str>,
         clock: Clock,
     ) -> Self {
@@ -50,6 +54,7 @@ impl Transactions {
                 log,
                 health: LogHealth::default(),
                 participants,
+                cluster,
                 policy: Arc::new(config.policy()),
                 advertised,
                 registry: Registry::new(),

@@ -103,7 +103,7 @@ impl Transactions {
         Err(ApiError::draining())
     }
 
-    /// What a transaction that doesn't run here has to say.
+    /// What a transaction that has ended has to say. One that is open and another coordinator's is asked there.
     fn ask_stored<T, F>(&self, stored: Stored, ask: Ask<F>) -> Result<T, ApiError>
     where
         F: FnOnce(Shown<'_>) -> T,
@@ -113,6 +113,9 @@ impl Transactions {
             version,
             ..
         } = stored;
+        if !transaction.state.is_ended() {
+            return Err(Rejection::NotOwner.into());
+        }
         let is_conflict = ask
             .content
             .is_some_and(|content| content != transaction.content)

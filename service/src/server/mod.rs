@@ -207,6 +207,11 @@ impl Running {
         self.task.await?
     }
 
+    /// The same for whoever keeps the handle. Once it has returned, the handle is of no more use.
+    pub async fn stopped(&mut self) -> Result<(), ServeError> {
+        (&mut self.task).await?
+    }
+
     /// Dies as a killed process does: the listeners and every connection are gone when this returns, and
     /// whatever was being answered is not. [`Services::before_stop`] is not run.
     pub async fn abort(self) {
