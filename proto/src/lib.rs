@@ -53,6 +53,22 @@ pub mod shop {
         }
     }
 
+    /// Payments.
+    pub mod payment {
+        package! {
+            /// Payments through an outside provider, and the action `payment.refund`.
+            "shop.payment.v1"
+        }
+    }
+
+    /// The test provider.
+    pub mod provider {
+        package! {
+            /// What a shop sees of a payment provider, and how a test plays the customer.
+            "shop.provider.v1"
+        }
+    }
+
     /// Points.
     pub mod points {
         package! {

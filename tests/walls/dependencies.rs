@@ -44,7 +44,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("shop-order", PARTICIPANT),
+    ("shop-payment", PARTICIPANT),
     ("shop-points", PARTICIPANT),
+    ("shop-provider", PARTICIPANT),
     ("shop-stock", PARTICIPANT),
     ("tercet", EVERYTHING),
 ];
@@ -61,7 +63,9 @@ const PARTICIPANT: &[&str] = &[
 /// Only the root package sees the whole house.
 const EVERYTHING: &[&str] = &[
     "shop-order",
+    "shop-payment",
     "shop-points",
+    "shop-provider",
     "shop-stock",
     "tercet-checker",
     "tercet-client",
@@ -79,6 +83,7 @@ const EVERYTHING: &[&str] = &[
 
 /// What anybody's tests may use.
 const FOR_TESTS: &[&str] = &[
+    "shop-provider",
     "tercet-checker",
     "tercet-test-databases",
     "tercet-test-proxy",
@@ -90,6 +95,7 @@ const SEES_SQLX: &[&str] = &[
     "tercet-log",
     "tercet-participant",
     "shop-order",
+    "shop-payment",
     "shop-points",
     "shop-stock",
     "tercet-checker",
