@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Run the demo shop's order service
     Order(Server),
+    /// Run the demo shop's payment service
+    Payment(Server),
+    /// Run a payment provider for tests and demos
+    Provider(Server),
     /// Run the demo shop's points service
     Points(SeededServer),
     /// Run the demo shop's stock service
@@ -156,6 +160,8 @@ pub(crate) enum Kind {
     Coordinator,
     /// The order service's
     Order,
+    /// The payment service's
+    Payment,
     /// The points service's
     Points,
     /// The stock service's

@@ -34,6 +34,9 @@ fn check(file: &ConfigFile) -> Result<Merged, Failure> {
             DatabaseUrl::parse(&config.log.url)
                 .map_err(|error| Failure::usage(format!("log.url: {error}")))?;
         }
+        Some(Kind::Payment) => {
+            merged.extract::<shop_payment::PaymentConfig>()?;
+        }
         Some(Kind::Order | Kind::Points | Kind::Stock) | None => {
             merged.extract::<ParticipantConfig>()?;
         }

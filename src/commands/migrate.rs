@@ -22,6 +22,12 @@ pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
         Kind::Order => shop_order::migrate(&database(&merged)?)
             .await
             .map_err(Failure::usage)?,
+        Kind::Payment => {
+            let config: shop_payment::PaymentConfig = merged.extract()?;
+            shop_payment::migrate(&config.database.url)
+                .await
+                .map_err(Failure::usage)?
+        }
         Kind::Points => shop_points::migrate(&database(&merged)?)
             .await
             .map_err(Failure::usage)?,
@@ -41,7 +47,7 @@ fn kind(found: Option<Kind>, said: Option<Kind>) -> Result<Kind, &'static str> {
         (Some(_), Some(_)) => Err("this is a coordinator's configuration"),
         (None, Some(Kind::Coordinator)) => Err("this is a participant's configuration"),
         (None, Some(said)) => Ok(said),
-        (None, None) => Err("whose tables? Say --service order, points or stock"),
+        (None, None) => Err("whose tables? Say --service order, payment, points or stock"),
     }
 }
 

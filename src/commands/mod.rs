@@ -40,6 +40,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dev(command) => dev::run(command, servers::drain_on_signals()?).await,
         Command::Serve(command) => serve::run(command).await,
         Command::Order(command) => servers::order(command).await,
+        Command::Payment(command) => servers::payment(command).await,
+        Command::Provider(command) => servers::provider(command).await,
         Command::Points(command) => servers::points(command).await,
         Command::Stock(command) => servers::stock(command).await,
         Command::Migrate(command) => migrate::run(command).await,

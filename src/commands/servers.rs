@@ -1,4 +1,4 @@
-//! `tercet order`, `points`, `stock`: one participant service, until it is drained.
+//! `tercet order`, `payment`, `points`, `provider`, `stock`: one service of the shop, until it is drained.
 
 use std::fmt::Display;
 
@@ -14,6 +14,22 @@ pub(super) async fn order(command: Server) -> Result<(), Failure> {
     let config = load(&command)?;
     let drain = drain_on_signals()?;
     stay(started(&drain, shop_order::serve(&config, drain.clone())).await?).await
+}
+
+pub(super) async fn payment(command: Server) -> Result<(), Failure> {
+    let config: shop_payment::PaymentConfig = tercet_service::load(&command.config)?;
+    telemetry::init(&config.telemetry);
+    let drain = drain_on_signals()?;
+    stay(started(&drain, shop_payment::serve(&config, drain.clone())).await?).await
+}
+
+pub(super) async fn provider(command: Server) -> Result<(), Failure> {
+    let config: shop_provider::ProviderConfig = tercet_service::load(&command.config)?;
+    telemetry::init(&config.telemetry);
+    let drain = drain_on_signals()?;
+    let running = started(&drain, shop_provider::serve(&config, drain.clone())).await?;
+    running.announce();
+    running.wait().await.map_err(Failure::failed)
 }
 
 pub(super) async fn points(command: SeededServer) -> Result<(), Failure> {
