@@ -84,9 +84,18 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_no_version_can_open_is_found_before_the_start() {
-        let line = checked("[log]\nurl = \"mysql://u:hunter2@h/d\"", None).unwrap_err();
+    fn a_log_that_cant_be_opened_is_found_before_the_start() {
+        let line = checked("[log]\nurl = \"postgres://u:hunter2@h/d\"", None).unwrap_err();
         assert!(line.starts_with("log.url: "), "{line}");
         assert!(!line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn what_is_shown_has_no_password() {
+        let shown = checked("[log]\nurl = \"mysql://u:hunter2@h/d\"", None).unwrap();
+        assert!(
+            shown.contains("mysql://u:") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }
