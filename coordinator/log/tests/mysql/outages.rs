@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Executor as _;
+use sqlx::{AssertSqlSafe, Executor as _};
 use tercet_database::MySqlUrl;
 use tercet_log::{BatchError, Lane, LogError, TransactionLog, Verdict};
 use tercet_test_databases::{Options, PrivateServer};
@@ -109,7 +109,9 @@ async fn connections_that_are_killed_in_any_moment_harm_nothing() {
             .unwrap();
             for id in ids {
                 // It may be gone already.
-                let _ = sqlx::query("KILL ?").bind(id).execute(&mut root).await;
+                let _ = sqlx::raw_sql(AssertSqlSafe(format!("KILL {id}")))
+                    .execute(&mut root)
+                    .await;
             }
         };
         let (verdict, ()) = tokio::join!(writing, killing);
