@@ -8,7 +8,7 @@
 //! ```
 //!
 //! MariaDB comes from the distribution's packages into `build/mariadb`, without root and without installing anything
-//! ([`fetch`]), or is the one that is installed. A server runs in a temporary folder on a free port of this machine only. It
+//! ([`fetch`]), or is the one that is installed; MySQL proper comes from Debian unstable, where that can be reached. A server runs in a temporary folder on a free port of this machine only. It
 //! is gone with the value that stands for it, and with the process however that ends (`process`): nothing here
 //! ever ends a process that it didn't start. `TERCET_TEST_MYSQL_URL` names a server that is there already; the shared
 //! one is then that one.
@@ -31,8 +31,21 @@ mod queries;
 mod server;
 
 pub use error::Error;
+pub use fetch::Kind;
 pub use private::{Options, PrivateServer};
 pub use server::{Server, VARIABLE};
+
+/// What a test does with a server that isn't to be had everywhere: one line and none, under `CI` as well.
+pub fn where_it_can_be_had<T>(server: Result<T, Error>) -> Option<T> {
+    match server {
+        Ok(server) => Some(server),
+        Err(Error::Missing(what)) => {
+            println!("skipped: {what}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
 
 /// What a test does with a server that could not be had: one line and none. Under `CI`, and where a server is there but
 /// doesn't work, a panic.

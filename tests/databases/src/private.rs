@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::fetch::{self, Installation, REDO_LOG};
+use crate::fetch::{self, Installation, Kind};
 use crate::process::Guarded;
 use crate::{Error, Server, or_skip, queries};
 
@@ -26,10 +26,8 @@ const LOG_SHOWN: usize = 3000;
 const SETTINGS: &[&str] = &[
     "--innodb-flush-log-at-trx-commit=1",
     "--innodb-buffer-pool-size=64M",
-    REDO_LOG,
     "--max-connections=400",
     "--performance-schema=OFF",
-    "--skip-name-resolve",
     "--skip-log-bin",
     "--bind-address=127.0.0.1",
 ];
@@ -37,6 +35,8 @@ const SETTINGS: &[&str] = &[
 /// How a private server is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Which server.
+    pub kind: Kind,
     /// Added to the server's command line, for example `--innodb-lock-wait-timeout=1`.
     pub arguments: Vec<String>,
     /// Where its tables are; a temporary folder otherwise.
@@ -81,10 +81,11 @@ impl PrivateServer {
     ///
     /// [`Error::Missing`] if there is none to be had here; else what went wrong.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let fetched = tokio::task::spawn_blocking(fetch::fetch).await;
+        let kind = options.kind;
+        let fetched = tokio::task::spawn_blocking(move || fetch::fetch(kind)).await;
         let installation = fetched.expect("fetching doesn't panic")?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix("tercet-mariadb-");
+        builder.prefix("tercet-database-");
         let folder = match &options.folder {
             Some(folder) => builder.tempdir_in(folder),
             None => builder.tempdir(),
@@ -119,7 +120,7 @@ impl PrivateServer {
         let again = log.try_clone().map_err(Error::io("its log"))?;
         command.stdout(log).stderr(again);
         let process = Guarded::start(&mut command, self.folder.path());
-        self.process = Some(process.map_err(Error::io("starting mariadbd"))?);
+        self.process = Some(process.map_err(Error::io("starting the server"))?);
         self.serving().await
     }
 
@@ -152,16 +153,18 @@ impl PrivateServer {
     }
 
     fn command(&self) -> Result<Command, Error> {
-        let mariadbd = self.installation.command("mariadbd");
+        let program = self.installation.kind().program();
+        let server = self.installation.command(program);
         let mut command = if let [wrapper, rest @ ..] = self.options.wrapper.as_slice() {
             let mut command = Command::new(wrapper);
-            command.args(rest).arg(mariadbd.get_program());
-            for (name, value) in mariadbd.get_envs() {
+            command.args(rest).arg(server.get_program());
+            command.args(server.get_args());
+            for (name, value) in server.get_envs() {
                 command.env(name, value.unwrap_or_default());
             }
             command
         } else {
-            mariadbd
+            server
         };
         let folder = self.folder.path();
         command
@@ -173,6 +176,7 @@ impl PrivateServer {
             .arg(format!("--pid-file={}", folder.join("pid").display()))
             .arg(format!("--port={}", self.port))
             .args(SETTINGS)
+            .args(self.installation.settings())
             .args(&self.options.arguments);
         if fetch::is_root() {
             command.arg(format!("--user={}", self.user()?));

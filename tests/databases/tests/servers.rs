@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _, MySqlConnection};
-use tercet_test_databases::{Options, PrivateServer, Server};
+use tercet_test_databases::{Kind, Options, PrivateServer, Server, where_it_can_be_had};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -46,9 +46,23 @@ async fn each_test_has_a_database_of_its_own() {
 
 #[tokio::test]
 async fn what_was_committed_survives_a_kill_and_a_frozen_server_answers_later() {
-    let Some(mut server) = PrivateServer::get(Options::default()).await else {
-        return;
+    if let Some(server) = PrivateServer::get(Options::default()).await {
+        keeps_what_was_committed(server).await;
+    }
+}
+
+#[tokio::test]
+async fn mysql_proper_does_so_too_where_it_can_be_had() {
+    let options = Options {
+        kind: Kind::MySql,
+        ..Options::default()
     };
+    if let Some(server) = where_it_can_be_had(PrivateServer::start(options).await) {
+        keeps_what_was_committed(server).await;
+    }
+}
+
+async fn keeps_what_was_committed(mut server: PrivateServer) {
     let url = server.database("kept").await;
     let mut connection = MySqlConnection::connect(&url).await.unwrap();
     connection

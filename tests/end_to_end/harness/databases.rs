@@ -1,17 +1,19 @@
 //! Where the databases of the processes under test are: files in the test's folder, or databases of its own on a
-//! MariaDB server. Each test target says which in its `DATABASES`; the tests are the same.
+//! MariaDB or MySQL server. Each test target says which in its `DATABASES`; the tests are the same.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use tercet_checker::{Place, Places, Service};
-use tercet_test_databases::Server;
+use tercet_test_databases::{Options, PrivateServer, Server, where_it_can_be_had};
+use tokio::sync::OnceCell;
 
 /// What kind of database a test target is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     MariaDb,
+    MySql,
 }
 
 /// The databases of one shop.
@@ -28,7 +30,7 @@ impl Databases {
     pub(crate) async fn new(folder: &Path) -> Self {
         match crate::DATABASES {
             Kind::Sqlite => Self::in_folder(folder),
-            Kind::MariaDb => Self::on(shared().await, folder).await,
+            kind => Self::on(shared(kind).await, folder).await,
         }
     }
 
@@ -74,16 +76,29 @@ impl Databases {
 const ON_SERVERS: [Service; 3] = [Service::Coordinator, Service::Points, Service::Stock];
 
 /// The server of all tests of this process. Where there is none to be had, all of them are skipped in one line: the process
-/// ends well. Under `CI` that is a failure.
-async fn shared() -> &'static Server {
-    if let Some(server) = Server::shared().await {
+/// ends well. Under `CI` that is a failure for MariaDB; MySQL proper can't be had everywhere.
+async fn shared(kind: Kind) -> &'static Server {
+    static MYSQL: OnceCell<Option<PrivateServer>> = OnceCell::const_new();
+    let server = if kind == Kind::MySql {
+        let started = MYSQL.get_or_init(|| async {
+            let options = Options {
+                kind: tercet_test_databases::Kind::MySql,
+                ..Options::default()
+            };
+            where_it_can_be_had(PrivateServer::start(options).await)
+        });
+        started.await.as_deref()
+    } else {
+        Server::shared().await
+    };
+    if let Some(server) = server {
         return server;
     }
     let name = env!("CARGO_CRATE_NAME");
     // Past the test runner, which keeps what a test prints to itself.
     let _ = writeln!(
         std::io::stderr(),
-        "skipped: {name} needs MariaDB, which can't be had here"
+        "skipped: {name} needs {kind:?}, which can't be had here"
     );
     #[allow(
         clippy::disallowed_methods,
