@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use tercet_client::proto::{
-    Action, AuditRecord, BreakerState, GetStatusResponse, Participant, Transaction,
+    Action, AuditRecord, BreakerState, CoordinatorSession, GetStatusResponse, Participant,
+    Transaction,
 };
 
 use super::{
@@ -173,9 +174,44 @@ pub(crate) fn status(status: &GetStatusResponse, now: Timestamp, style: Style) -
         };
         row("last batch", format!("{entries} in {took}").into());
     }
+    if status.adopted > 0 {
+        row("taken over", status.adopted.to_string().into());
+    }
     for waiting in &status.waiting {
         let name = format!("waiting for {}", words::clean(&waiting.participant));
         row(&name, waiting.waiting.to_string().into());
+    }
+    let mut text = table.text();
+    if status.sessions.len() > 1 {
+        text.push_str("\n\n");
+        text.push_str(&coordinators(&status.sessions, now, style));
+    }
+    text
+}
+
+/// The coordinators on one log, one a line.
+fn coordinators(sessions: &[CoordinatorSession], now: Timestamp, style: Style) -> String {
+    let mut table = Columns::new(
+        &["COORDINATOR", "ADDRESS", "UP FOR", "STATE", "OPEN"],
+        style,
+    );
+    for session in sessions {
+        let opened = session.opened_at.as_ref().and_then(words::instant);
+        let up = opened.map(|opened| words::duration(now.duration_since(opened)));
+        let state = match (session.fenced, session.answering) {
+            // It is gone; what it has left is going to the others.
+            (true, _) => Cell::painted("being taken over", style.bad("being taken over")),
+            (false, true) => Cell::painted("this one", style.good("this one")),
+            // Whether it lives shows within the take-over time.
+            (false, false) => Cell::from("in session"),
+        };
+        table.row([
+            Cell::from(words::clean(&session.coordinator_id)),
+            Cell::from(words::clean(&session.advertised_address)),
+            Cell::from(up.unwrap_or_default()),
+            state,
+            Cell::from(session.open.to_string()),
+        ]);
     }
     table.text()
 }
@@ -318,6 +354,37 @@ mod tests {
             "oldest open  2 min 0 s",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_status_lists_the_coordinators_where_there_are_several() {
+        let session = |id: &str, answering, fenced, open| CoordinatorSession {
+            coordinator_id: id.to_owned(),
+            advertised_address: format!("http://{id}:7400"),
+            opened_at: stamp(0),
+            answering,
+            fenced,
+            open,
+        };
+        let mut answer = GetStatusResponse {
+            adopted: 7,
+            sessions: vec![session("c-1", true, false, 3)],
+            ..GetStatusResponse::default()
+        };
+        let alone = status(&answer, at(1_000), Style::Plain);
+        assert!(!alone.contains("COORDINATOR"), "{alone}");
+        answer.sessions.push(session("c-2", false, false, 2));
+        answer.sessions.push(session("c-3", false, true, 5));
+        let text = status(&answer, at(1_000), Style::Plain);
+        assert!(text.lines().any(|line| line == "taken over   7"), "{text}");
+        for (id, state, open) in [
+            ("c-1", "this one", " 3"),
+            ("c-2", "in session", " 2"),
+            ("c-3", "being taken over", " 5"),
+        ] {
+            let line = text.lines().find(|line| line.starts_with(id)).unwrap();
+            assert!(line.contains(state) && line.ends_with(open), "{text}");
         }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tercet_log::{Beat, Beaten, Fencing, Log, LogError, SessionId, SharedLog};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::watcher::Watcher;
-use super::{Cluster, Lease, Times};
+use super::{Cluster, Lease};
 use crate::transactions::{Stage, Transactions};
 
 /// Transactions adopted in one step. Small enough for several survivors to share the work and for no row to be locked
 /// long; large enough that ten thousand are a matter of a few dozen steps.
 const ADOPT_PAGE: usize = 250;
+/// Not more often than this, however short the times.
+const TURN_MIN: Duration = Duration::from_millis(1);
 
 /// Raises the first beat, without which nothing may be appended.
 ///
@@ -59,8 +62,11 @@ async fn until_left(cluster: Arc<Cluster>, work: impl Future<Output = ()>) {
     }
 }
 
-fn turns(times: Times) -> tokio::time::Interval {
-    let mut turns = interval(times.beat_every);
+/// Looks at the others' beats for each beat of one's own: taking over begins at most two looks after the take-over time.
+const LOOKS_PER_BEAT: u32 = 4;
+
+fn turns(every: Duration) -> tokio::time::Interval {
+    let mut turns = interval(every.max(TURN_MIN));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     turns
 }
@@ -70,7 +76,7 @@ async fn beat(transactions: Transactions, cluster: Arc<Cluster>) {
     let Some(shared) = transactions.shared().log.shared() else {
         return;
     };
-    let mut turns = turns(cluster.times);
+    let mut turns = turns(cluster.times.beat_every);
     loop {
         turns.tick().await;
         let sent = Instant::now();
@@ -94,7 +100,7 @@ async fn look_after_others(transactions: Transactions, cluster: Arc<Cluster>) {
         return;
     };
     let mut watcher = Watcher::new(log.session().id, cluster.times.take_over_after);
-    let mut turns = turns(cluster.times);
+    let mut turns = turns(cluster.times.beat_every / LOOKS_PER_BEAT);
     loop {
         turns.tick().await;
         if let Err(error) = look(shared, &transactions, &cluster, &mut watcher).await {

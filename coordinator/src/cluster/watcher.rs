@@ -96,7 +96,7 @@ mod tests {
     fn whoever_is_fenced_or_gone_is_forgotten() {
         let mut watcher = Watcher::new(OWN, Duration::from_secs(15));
         let start = Instant::now();
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         watcher.look(&[session(OTHER, 7, false)], start, start);
         assert_eq!(watcher.look(&[session(OTHER, 7, true)], later, later), []);
         assert_eq!(watcher.look(&[session(OTHER, 7, false)], later, later), []);

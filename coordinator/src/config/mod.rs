@@ -44,6 +44,7 @@ pub struct Config {
     /// The limits.
     pub limits: Limits,
     /// What replicas agree on.
+    #[serde(deserialize_with = "checked")]
     pub cluster: ClusterConfig,
     /// How connections are protected.
     pub tls: Tls,
@@ -187,7 +188,7 @@ impl Default for RetryConfig {
     }
 }
 
-/// `[cluster]`: what replicas of one log agree on.
+/// `[cluster]`: what replicas of one log agree on. The take-over time is at least three beats: one may be lost, and one late.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterConfig {
@@ -206,6 +207,39 @@ impl Default for ClusterConfig {
             take_over_after: ConfigDuration::from_secs(15),
             lanes: Lanes(1),
         }
+    }
+}
+
+fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClusterConfig, D::Error> {
+    let config = ClusterConfig::deserialize(deserializer)?;
+    config.check().map_err(de::Error::custom)?;
+    Ok(config)
+}
+
+/// Beats within the take-over time, at the least.
+const BEATS_MIN: u32 = 3;
+
+impl ClusterConfig {
+    /// Whether the times go together.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the keys.
+    pub fn check(&self) -> Result<(), String> {
+        let Self {
+            beat_every,
+            take_over_after,
+            lanes: _,
+        } = self;
+        if beat_every.get().is_zero() {
+            return Err("beat_every must not be 0".to_owned());
+        }
+        if take_over_after.get() / BEATS_MIN < beat_every.get() {
+            return Err(format!(
+                "take_over_after = {take_over_after} is less than {BEATS_MIN} times beat_every = {beat_every}",
+            ));
+        }
+        Ok(())
     }
 }
 

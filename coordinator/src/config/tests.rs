@@ -125,3 +125,21 @@ fn the_password_of_the_log_is_not_shown() {
     let config = read("[log]\nurl = 'mysql://u:geheim@h/t'").unwrap();
     assert!(!format!("{config:?}").contains("geheim"));
 }
+
+#[test]
+fn the_times_of_the_cluster_go_together() {
+    let config = read("[cluster]\nbeat_every = \"1s\"\ntake_over_after = \"3s\"").unwrap();
+    assert_eq!(config.cluster.take_over_after, ConfigDuration::from_secs(3));
+    for (text, part) in [
+        (
+            "beat_every = \"1s\"\ntake_over_after = \"2999ms\"",
+            "take_over_after",
+        ),
+        ("beat_every = \"6s\"", "take_over_after"),
+        ("beat_every = \"0s\"", "beat_every"),
+    ] {
+        let error = read(&format!("[cluster]\n{text}")).unwrap_err();
+        assert!(error.contains(part) && error.contains("cluster"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}

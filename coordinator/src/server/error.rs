@@ -18,6 +18,9 @@ pub enum StartError {
     /// A file has one lane.
     #[error("cluster.lanes: an SQLite log has 1, not {0}")]
     Lanes(u16),
+    /// The times of the cluster don't go together.
+    #[error("cluster: {0}")]
+    Cluster(String),
     /// What is open can't be read from the log.
     #[error("log: can't read the open transactions: {0}")]
     Recovery(#[from] LogError),

@@ -76,6 +76,7 @@ impl Coordinator {
         store: Arc<dyn TransactionLog>,
         surroundings: Surroundings<L>,
     ) -> Result<Running, StartError> {
+        config.cluster.check().map_err(StartError::Cluster)?;
         let Surroundings {
             bound,
             connect,

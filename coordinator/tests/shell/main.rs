@@ -11,6 +11,7 @@ mod support;
 
 mod breaker;
 mod calls;
+mod cluster;
 mod drain;
 mod duplicates;
 mod execute;

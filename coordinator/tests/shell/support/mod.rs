@@ -2,10 +2,13 @@
 
 mod build;
 mod fake;
+mod freezable;
+mod replicas;
 mod world;
 
 pub(crate) use build::{branch, execute, json_branch, options, with_timeout};
 pub(crate) use fake::{Behaviour, Fake, Seen};
+pub(crate) use replicas::{Replica, Replicas};
 pub(crate) use world::{World, refusal};
 
 use std::time::Duration;

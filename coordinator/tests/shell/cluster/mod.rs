@@ -1,0 +1,6 @@
+//! Several coordinators on one log.
+
+mod forwarding;
+mod many;
+mod restarts;
+mod take_over;
