@@ -1,10 +1,19 @@
 //! The payment service's SQL, written once for every database.
 
+#[path = "notices/queries.rs"]
+mod notices;
+#[path = "refunds/queries.rs"]
+mod refunds;
+
 use sqlx::FromRow;
 
 use super::Connection;
-use crate::notice::Claims;
-use crate::words::{DONE, NoticeVerdict, OWED, Outcome, PENDING, RESERVED, Verdict};
+use crate::words::{OWED, Outcome, PENDING, Verdict};
+pub(super) use notices::{NoticeRow, insert_notice, notices};
+pub(super) use refunds::{
+    Refund, delete_refund, insert_refund, move_refund, owe_refund, refund_again, refund_done,
+    refunds, shift, to_refund,
+};
 
 /// One attempt to pay.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -32,51 +41,12 @@ pub(super) struct Payment {
     pub(super) ended_at: Option<i64>,
 }
 
-/// One refund.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-#[allow(
-    clippy::struct_field_names,
-    reason = "the columns' names, which say whose number it is"
-)]
-pub(super) struct Refund {
-    pub(super) payment_no: String,
-    pub(super) refund_no: String,
-    pub(super) amount_cents: i64,
-    pub(super) state: i64,
-    pub(super) attempts: i64,
-    pub(super) due_at: Option<i64>,
-    pub(super) attention: Option<String>,
-}
-
-/// One notice.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct NoticeRow {
-    pub(super) id: i64,
-    pub(super) payment_no: String,
-    pub(super) order_no: String,
-    pub(super) amount_cents: i64,
-    pub(super) outcome: String,
-    pub(super) verdict: i64,
-    pub(super) reason: String,
-    pub(super) received_at: i64,
-}
-
 /// The columns of [`Payment`] with the rest of a statement.
 macro_rules! select_payment {
     ($rest:literal) => {
         concat!(
             "select payment_no, order_no, user_id, amount_cents, state, provider_no, redirect_url, refunding_cents, \
              refunded_cents, asks, ask_at, reports, report_at, verdict, attention, created_at, ended_at from payment ",
-            $rest
-        )
-    };
-}
-
-/// The columns of [`Refund`] with the rest of a statement.
-macro_rules! select_refund {
-    ($rest:literal) => {
-        concat!(
-            "select payment_no, refund_no, amount_cents, state, attempts, due_at, attention from refund ",
             $rest
         )
     };
@@ -212,55 +182,6 @@ pub(super) async fn flag(
     Ok(())
 }
 
-/// Keeps a notice.
-pub(super) async fn insert_notice(
-    connection: &mut Connection,
-    claims: &Claims,
-    verdict: NoticeVerdict,
-    reason: &str,
-    now: i64,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "insert into notice (payment_no, order_no, amount_cents, outcome, verdict, reason, received_at) \
-         values (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(&claims.payment_no)
-    .bind(&claims.order_no)
-    .bind(claims.amount_cents)
-    .bind(claims.outcome)
-    .bind(i64::from(i32::from(verdict)))
-    .bind(reason)
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Notices before the id `before`, newest first; of one payment, or of all when that is empty.
-pub(super) async fn notices(
-    connection: &mut Connection,
-    payment_no: &str,
-    before: i64,
-    limit: i64,
-) -> sqlx::Result<Vec<NoticeRow>> {
-    if payment_no.is_empty() {
-        let query = sqlx::query_as(
-            "select id, payment_no, order_no, amount_cents, outcome, verdict, reason, received_at from notice \
-             where id < ? order by id desc limit ?",
-        );
-        return query.bind(before).bind(limit).fetch_all(connection).await;
-    }
-    sqlx::query_as(
-        "select id, payment_no, order_no, amount_cents, outcome, verdict, reason, received_at from notice \
-         where payment_no = ? and id < ? order by id desc limit ?",
-    )
-    .bind(payment_no)
-    .bind(before)
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-}
-
 /// Payments whose question is due, the oldest first.
 pub(super) async fn to_ask(
     connection: &mut Connection,
@@ -287,19 +208,6 @@ pub(super) async fn to_report(
     .bind(limit)
     .fetch_all(connection)
     .await
-}
-
-/// Refunds that are due, the oldest first.
-pub(super) async fn to_refund(
-    connection: &mut Connection,
-    now: i64,
-    limit: i64,
-) -> sqlx::Result<Vec<Refund>> {
-    sqlx::query_as(select_refund!("where due_at <= ? order by due_at limit ?"))
-        .bind(now)
-        .bind(limit)
-        .fetch_all(connection)
-        .await
 }
 
 /// When the next question, report and refund are due.
@@ -346,24 +254,6 @@ pub(super) async fn move_report(
             .bind(from)
             .execute(connection)
             .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The same of a refund.
-pub(super) async fn move_refund(
-    connection: &mut Connection,
-    refund: &Refund,
-    to: i64,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update refund set due_at = ? where payment_no = ? and refund_no = ? and due_at = ?",
-    )
-    .bind(to)
-    .bind(&refund.payment_no)
-    .bind(&refund.refund_no)
-    .bind(refund.due_at)
-    .execute(connection)
-    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -445,143 +335,6 @@ pub(super) async fn reported(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Moves money of a paid payment between refundable, refunding and refunded; false when more would be refunded than was
-/// paid, one of them would go below zero, or nothing was paid.
-pub(super) async fn shift(
-    connection: &mut Connection,
-    payment_no: &str,
-    (refunding, refunded): (i64, i64),
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update payment set refunding_cents = refunding_cents + ?, refunded_cents = refunded_cents + ? \
-         where payment_no = ? and state = ? and refunding_cents + ? >= 0 and refunded_cents + ? >= 0 \
-         and refunding_cents + refunded_cents + ? <= amount_cents",
-    )
-    .bind(refunding)
-    .bind(refunded)
-    .bind(payment_no)
-    .bind(Outcome::Succeeded.code())
-    // SQLite and MySQL differ in which value of a changed column a later assignment sees; a condition sees the old one.
-    .bind(refunding)
-    .bind(refunded)
-    .bind(refunding + refunded)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Takes a refund's number; false when the payment has a refund of that number.
-pub(super) async fn insert_refund(
-    connection: &mut Connection,
-    payment_no: &str,
-    refund_no: &str,
-    amount_cents: i64,
-    due_at: Option<i64>,
-    now: i64,
-) -> sqlx::Result<bool> {
-    let state = if due_at.is_some() { OWED } else { RESERVED };
-    let done = sqlx::query(
-        "insert into refund (payment_no, refund_no, amount_cents, state, attempts, due_at, created_at) \
-         values (?, ?, ?, ?, 0, ?, ?)",
-    )
-    .bind(payment_no)
-    .bind(refund_no)
-    .bind(amount_cents)
-    .bind(state)
-    .bind(due_at)
-    .bind(now)
-    .execute(connection)
-    .await;
-    inserted(done)
-}
-
-/// A reserved refund becomes owed; false when there is none.
-pub(super) async fn owe_refund(
-    connection: &mut Connection,
-    payment_no: &str,
-    refund_no: &str,
-    now: i64,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update refund set state = ?, due_at = ? where payment_no = ? and refund_no = ? and state = ?",
-    )
-    .bind(OWED)
-    .bind(now)
-    .bind(payment_no)
-    .bind(refund_no)
-    .bind(RESERVED)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Lets a reserved refund's number go; false when there is none.
-pub(super) async fn delete_refund(
-    connection: &mut Connection,
-    payment_no: &str,
-    refund_no: &str,
-) -> sqlx::Result<bool> {
-    let done =
-        sqlx::query("delete from refund where payment_no = ? and refund_no = ? and state = ?")
-            .bind(payment_no)
-            .bind(refund_no)
-            .bind(RESERVED)
-            .execute(connection)
-            .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The provider has done an owed refund.
-pub(super) async fn refund_done(connection: &mut Connection, refund: &Refund) -> sqlx::Result<()> {
-    sqlx::query(
-        "update refund set state = ?, due_at = null, attention = null, attempts = attempts + 1 \
-         where payment_no = ? and refund_no = ? and state = ?",
-    )
-    .bind(DONE)
-    .bind(&refund.payment_no)
-    .bind(&refund.refund_no)
-    .bind(OWED)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The provider hasn't: when to try again.
-pub(super) async fn refund_again(
-    connection: &mut Connection,
-    refund: &Refund,
-    next: i64,
-    attention: Option<&str>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "update refund set attempts = attempts + 1, due_at = ?, attention = coalesce(?, attention) \
-         where payment_no = ? and refund_no = ? and state = ?",
-    )
-    .bind(next)
-    .bind(attention)
-    .bind(&refund.payment_no)
-    .bind(&refund.refund_no)
-    .bind(OWED)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// A payment's refunds, by number.
-pub(super) async fn refunds(
-    connection: &mut Connection,
-    payment_no: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Refund>> {
-    sqlx::query_as(select_refund!(
-        "where payment_no = ? order by refund_no limit ?"
-    ))
-    .bind(payment_no)
-    .bind(limit)
-    .fetch_all(connection)
-    .await
 }
 
 /// Makes everything open of a payment due now, with all attempts anew.
