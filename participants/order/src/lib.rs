@@ -7,10 +7,11 @@
 //!
 //! Where next: `place.rs` for the transaction, `create.rs` for the action, `queries.rs` for its SQL.
 
+mod mysql;
 mod number;
 mod sqlite;
 
-use tercet_database::{DatabaseUrl, OpenError, SchemaState};
+use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::CallLayer;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_service::Drain;
@@ -36,7 +37,7 @@ pub async fn serve_with(
 ) -> Result<RunningParticipant, StartError> {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
-        url @ DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::serve(url, config, drain, layer).await,
     }
 }
 
@@ -44,13 +45,6 @@ pub async fn serve_with(
 pub async fn migrate(url: &DatabaseUrl) -> Result<SchemaState, StartError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path).await,
-        DatabaseUrl::MySql(_) => Err(not_built_yet(url)),
+        DatabaseUrl::MySql(url) => mysql::migrate(url).await,
     }
-}
-
-fn not_built_yet(url: &DatabaseUrl) -> StartError {
-    StartError::Open(OpenError::NotBuiltYet {
-        what: "the service order",
-        url: url.to_string(),
-    })
 }

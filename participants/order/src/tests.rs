@@ -1,4 +1,4 @@
-//! The order service over real gRPC on a real file, with a stand-in for the coordinator that calls nobody: the
+//! The order service over real gRPC on a real database, with a stand-in for the coordinator that calls nobody: the
 //! tests call `order.create` themselves, as the coordinator would.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -9,7 +9,6 @@ use tercet_client::fake::{self, Fake, Fault};
 use tercet_client::proto::{
     BranchState, BranchStatus, CallError, CancelCause, CancelReason, Transaction, TransactionState,
 };
-use tercet_database::DatabaseUrl;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant};
 use tercet_participant::{BranchContext, BranchKey, Phase, micros, now_micros};
 use tercet_proto::shop::order::v1::create_order_service_client::CreateOrderServiceClient;
@@ -24,31 +23,34 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-/// A running service on a file of its own, its stand-in coordinator, and a connection to it.
+use super::super::home::Home;
+
+/// A running service on a database of its own, its stand-in coordinator, and a connection to it.
 struct Shop {
-    _folder: tempfile::TempDir,
+    _home: Home,
     _running: RunningParticipant,
     coordinator: Fake,
     channel: Channel,
 }
 
 impl Shop {
-    async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// None where this database can't be had.
+    async fn open() -> Option<Self> {
+        let home = Home::new().await?;
         let coordinator = Fake::start().await;
-        let url = DatabaseUrl::Sqlite(folder.path().join("order.db"));
+        let url = home.url();
         let endpoint = coordinator.endpoint().parse().unwrap();
         let config = ParticipantConfig::embedded(url, vec![endpoint]);
         let running = crate::serve(&config, Drain::new()).await.unwrap();
         let channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();
-        Self {
-            _folder: folder,
+        Some(Self {
+            _home: home,
             _running: running,
             coordinator,
             channel,
-        }
+        })
     }
 
     fn api(&self) -> OrderServiceClient<Channel> {
@@ -160,7 +162,9 @@ fn reason(status: &Status) -> String {
 
 #[tokio::test]
 async fn an_order_goes_from_pending_to_created() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     let order_no = shop.create(Phase::Try, "r1").await.unwrap();
 
     let placed = shop.place(submission("r1")).await.unwrap();
@@ -184,7 +188,9 @@ async fn an_order_goes_from_pending_to_created() {
 
 #[tokio::test]
 async fn a_created_order_is_answered_without_the_coordinator() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     shop.create(Phase::Try, "r1").await.unwrap();
     shop.create(Phase::Confirm, "r1").await.unwrap();
 
@@ -198,7 +204,9 @@ async fn a_created_order_is_answered_without_the_coordinator() {
 
 #[tokio::test]
 async fn the_transaction_has_a_points_branch_only_when_points_are_spent() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     shop.place(submission("with")).await.unwrap();
     shop.place(PlaceOrderRequest {
         points_to_spend: 0,
@@ -228,7 +236,9 @@ async fn the_transaction_has_a_points_branch_only_when_points_are_spent() {
 
 #[tokio::test]
 async fn a_refusal_is_an_answer_with_the_participants_reason() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     shop.coordinator
         .put(refused("order-r1", "stock", "OUT_OF_STOCK"));
     shop.coordinator
@@ -258,7 +268,9 @@ async fn a_refusal_is_an_answer_with_the_participants_reason() {
 
 #[tokio::test]
 async fn the_same_request_with_other_content_is_a_conflict() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     shop.create(Phase::Try, "r1").await.unwrap();
     // Known here, and known to the coordinator alone.
     let conflict = fake::status(Code::AlreadyExists, "GID_CONFLICT", "other content", None);
@@ -290,7 +302,9 @@ async fn the_same_request_with_other_content_is_a_conflict() {
 
 #[tokio::test]
 async fn a_coordinator_that_cant_serve_is_unavailable_and_safe_to_repeat() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     let draining = || fake::status(Code::Unavailable, "DRAINING", "going away", None);
     shop.coordinator
         .fail_next((0..6).map(|_| Fault::Before(draining())));
@@ -307,7 +321,9 @@ async fn a_coordinator_that_cant_serve_is_unavailable_and_safe_to_repeat() {
 
 #[tokio::test]
 async fn a_request_has_one_order_whoever_asks() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     let first = shop.create(Phase::Try, "r1").await.unwrap();
     assert_eq!(
         shop.create(Phase::Try, "r1").await.unwrap(),
@@ -328,7 +344,9 @@ async fn a_request_has_one_order_whoever_asks() {
 
 #[tokio::test]
 async fn invalid_orders_begin_nothing() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     for bad in [
         PlaceOrderRequest {
             request_id: String::new(),
@@ -387,7 +405,9 @@ async fn invalid_orders_begin_nothing() {
 
 #[tokio::test]
 async fn orders_are_listed_newest_first_by_page() {
-    let shop = Shop::open().await;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
     let mut numbers = Vec::new();
     for request_id in ["r1", "r2", "r3", "r4", "r5"] {
         numbers.push(shop.create(Phase::Try, request_id).await.unwrap());

@@ -1,0 +1,25 @@
+//! Where the tests of this mounting keep their database: one of its own on a test server.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use tercet_database::DatabaseUrl;
+use tercet_test_databases::Server;
+
+/// One test's database.
+pub(super) struct Home {
+    url: DatabaseUrl,
+}
+
+impl Home {
+    /// None where no server can be had.
+    pub(super) async fn new() -> Option<Self> {
+        let url = Server::shared().await?.database("order").await;
+        Some(Self {
+            url: DatabaseUrl::parse(&url).unwrap(),
+        })
+    }
+
+    pub(super) fn url(&self) -> DatabaseUrl {
+        self.url.clone()
+    }
+}
