@@ -99,6 +99,28 @@ async fn every_connection_has_its_settings() {
 }
 
 #[tokio::test]
+async fn tls_is_used_where_the_url_asks_for_it() {
+    let Some(server) = Server::shared().await else {
+        return;
+    };
+    let url = server.database("tls").await;
+    for (mode, is_used) in [("disabled", false), ("required", true)] {
+        let with_mode = format!("{url}?ssl-mode={mode}");
+        match connect(&options(&with_mode)).await {
+            Ok(database) => {
+                let cipher: (String, String) = sqlx::query_as("SHOW STATUS LIKE 'Ssl_cipher'")
+                    .fetch_one(database.writer())
+                    .await
+                    .unwrap();
+                assert_eq!(!cipher.1.is_empty(), is_used, "{mode}");
+            }
+            // A server without a certificate is refused instead of being talked to in the open.
+            Err(error) => assert!(is_used && error.to_string().contains("TLS"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn errors_have_their_class() {
     let Some(options) = fresh().await else { return };
     let database = migrated(&options).await;

@@ -2,5 +2,6 @@
 
 mod forwarding;
 mod many;
+mod mariadb;
 mod restarts;
 mod take_over;

@@ -21,6 +21,14 @@ pub(crate) struct Freezer {
 }
 
 impl Freezer {
+    pub(crate) fn new() -> Self {
+        Self {
+            frozen: Arc::new(watch::Sender::new(false)),
+            beats_held: Arc::new(watch::Sender::new(false)),
+            waiting: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
     pub(crate) fn freeze(&self) {
         self.frozen.send_replace(true);
     }
@@ -57,11 +65,7 @@ pub(crate) struct Freezable {
 
 impl Freezable {
     pub(crate) fn new(inner: MemoryStore) -> (Self, Freezer) {
-        let freezer = Freezer {
-            frozen: Arc::new(watch::Sender::new(false)),
-            beats_held: Arc::new(watch::Sender::new(false)),
-            waiting: Arc::new(watch::Sender::new(0)),
-        };
+        let freezer = Freezer::new();
         let thawed = freezer.clone();
         (Self { inner, freezer }, thawed)
     }

@@ -90,6 +90,26 @@ impl Replicas {
             running: Some(running),
         }
     }
+
+    /// One more on the log that the configuration names. It can't be frozen.
+    pub(crate) async fn start(&self) -> Replica {
+        let drain = Drain::new();
+        let running = Coordinator::start(self.config.clone(), drain.clone())
+            .await
+            .unwrap();
+        let address = running.addresses().grpc_url();
+        let channel = tonic::transport::Endpoint::from_shared(address.clone())
+            .unwrap()
+            .connect_lazy();
+        Replica {
+            client: TransactionServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel),
+            address,
+            drain,
+            freezer: Freezer::new(),
+            running: Some(running),
+        }
+    }
 }
 
 impl Replica {

@@ -73,6 +73,29 @@ async fn a_row_that_is_never_as_it_was() {
 }
 
 #[tokio::test]
+async fn plans_that_fail_far_back_in_a_long_batch_undo_themselves_alone() {
+    let fixture = given!(Fixture::new());
+    let hot = Arc::new(Hot::new(fixture.reopen().await));
+    let held = Held::wallet(fixture.fence.database()).await;
+    let bad = [20, 37, 38, 59];
+    let mut calls = Vec::new();
+    for index in 0..60 {
+        let amount = if bad.contains(&index) { FAILS } else { 1 };
+        calls.push(hot.queued(Phase::Try, format!("b{index}"), amount).await);
+    }
+    held.release().await;
+    for (index, call) in calls.into_iter().enumerate() {
+        let expected = if bad.contains(&index) {
+            "INTERNAL"
+        } else {
+            "OK"
+        };
+        assert_eq!(word(&call.await.unwrap()), expected, "b{index}");
+    }
+    assert_eq!(fixture.balance().await, (44, 56, 0));
+}
+
+#[tokio::test]
 async fn a_refusal_is_no_poison() {
     let fixture = given!(Fixture::new());
     let hot = Arc::new(Hot::new(fixture.reopen().await));
