@@ -41,10 +41,10 @@ impl Databases {
         }
     }
 
-    /// Empty ones on that server, for every service that works on one; a service may do nothing but work in its own.
+    /// Empty ones on that server, one for each service, which may do nothing but work in its own.
     pub(crate) async fn on(server: &Server, folder: &Path) -> Self {
         let mut databases = Self::in_folder(folder);
-        for service in ON_SERVERS {
+        for service in Service::ALL {
             let url = server.restricted_database(service.name()).await;
             let place: Place = server.unrestricted(&url).parse().unwrap();
             databases.urls[service as usize] = url;
@@ -71,9 +71,6 @@ impl Databases {
         &self.places
     }
 }
-
-/// Who works on a server, too.
-const ON_SERVERS: [Service; 3] = [Service::Coordinator, Service::Points, Service::Stock];
 
 /// The server of all tests of this process. Where there is none to be had, all of them are skipped in one line: the process
 /// ends well. Under `CI` that is a failure for MariaDB; MySQL proper can't be had everywhere.
