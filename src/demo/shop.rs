@@ -71,6 +71,7 @@ impl Shop {
     pub(crate) async fn order(&self, request_id: &str) -> Result<Order, Failure> {
         let request = GetOrderRequest {
             key: Some(Key::RequestId(request_id.to_owned())),
+            ..GetOrderRequest::default()
         };
         let answer = self.orders.clone().get_order(request).await;
         answer

@@ -90,6 +90,7 @@ impl Chapter {
             sku: SKU.0.to_owned(),
             quantity: self.quantity,
             points_to_spend: self.points,
+            ..PlaceOrderRequest::default()
         }
     }
 }

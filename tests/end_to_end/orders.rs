@@ -16,6 +16,7 @@ fn order(request_id: &str, quantity: i64, points: i64) -> PlaceOrderRequest {
         sku: "tea".into(),
         quantity,
         points_to_spend: points,
+        ..PlaceOrderRequest::default()
     }
 }
 

@@ -88,6 +88,7 @@ async fn while_the_coordinators_port_is_dead_an_order_is_refused_for_now_and_pla
         sku: PLENTY.0.into(),
         quantity: 1,
         points_to_spend: 1,
+        ..PlaceOrderRequest::default()
     };
     world.shop.kill("serve").await;
     for _ in 0..2 {

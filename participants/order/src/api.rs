@@ -110,6 +110,96 @@ impl OrderService for Api {
             next_page_token,
         }))
     }
+
+    async fn queue_order(
+        &self,
+        _: Request<proto::QueueOrderRequest>,
+    ) -> Result<Response<proto::QueueOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn wait_for_ticket(
+        &self,
+        _: Request<proto::WaitForTicketRequest>,
+    ) -> Result<Response<proto::WaitForTicketResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn pay_order(
+        &self,
+        _: Request<proto::PayOrderRequest>,
+    ) -> Result<Response<proto::PayOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn cancel_order(
+        &self,
+        _: Request<proto::CancelOrderRequest>,
+    ) -> Result<Response<proto::CancelOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn request_refund(
+        &self,
+        _: Request<proto::RequestRefundRequest>,
+    ) -> Result<Response<proto::RequestRefundResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn approve_refund(
+        &self,
+        _: Request<proto::ApproveRefundRequest>,
+    ) -> Result<Response<proto::ApproveRefundResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn reject_refund(
+        &self,
+        _: Request<proto::RejectRefundRequest>,
+    ) -> Result<Response<proto::RejectRefundResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn return_order(
+        &self,
+        _: Request<proto::ReturnOrderRequest>,
+    ) -> Result<Response<proto::ReturnOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn ship_order(
+        &self,
+        _: Request<proto::ShipOrderRequest>,
+    ) -> Result<Response<proto::ShipOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn receive_order(
+        &self,
+        _: Request<proto::ReceiveOrderRequest>,
+    ) -> Result<Response<proto::ReceiveOrderResponse>, Status> {
+        Err(not_yet())
+    }
+
+    async fn extend_receipt(
+        &self,
+        _: Request<proto::ExtendReceiptRequest>,
+    ) -> Result<Response<proto::ExtendReceiptResponse>, Status> {
+        Err(not_yet())
+    }
+
+    type WatchOrderStream = tokio_stream::Empty<Result<proto::WatchOrderResponse, Status>>;
+
+    async fn watch_order(
+        &self,
+        _: Request<proto::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> Status {
+    Status::unimplemented("this server doesn't offer it yet")
 }
 
 /// A token names the last order shown.

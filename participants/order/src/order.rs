@@ -80,6 +80,7 @@ impl From<proto::PlaceOrderRequest> for Submission {
             sku,
             quantity,
             points_to_spend,
+            ..
         } = request;
         Self {
             request_id,
@@ -99,6 +100,7 @@ impl From<proto::CreateOrderRequest> for Submission {
             sku,
             quantity,
             points_to_spend,
+            ..
         } = request;
         Self {
             request_id,
@@ -147,7 +149,6 @@ pub(super) fn unwritten(submission: Submission, gid: String, state: State) -> pr
         State::Cancelled => (proto::OrderState::Cancelled, 0),
     };
     proto::Order {
-        order_no: String::new(),
         request_id,
         gid,
         user_id,
@@ -155,7 +156,6 @@ pub(super) fn unwritten(submission: Submission, gid: String, state: State) -> pr
         quantity,
         points_spent,
         state: state.into(),
-        created_at: None,
-        updated_at: None,
+        ..proto::Order::default()
     }
 }

@@ -131,6 +131,7 @@ fn transaction(client: &Client, submission: &Submission) -> Execute {
         sku: sku.clone(),
         quantity,
         points_to_spend: points,
+        ..proto::CreateOrderRequest::default()
     };
     let reserve = ReserveStockRequest {
         sku,

@@ -77,6 +77,7 @@ impl Shop {
             sku,
             quantity,
             points_to_spend,
+            ..
         } = submission(request_id);
         let message = CreateOrderRequest {
             request_id,
@@ -84,6 +85,7 @@ impl Shop {
             sku,
             quantity,
             points_to_spend,
+            ..CreateOrderRequest::default()
         };
         self.call(phase, gid, message).await
     }
@@ -112,7 +114,10 @@ impl Shop {
     async fn get(&self, key: Key) -> Result<Order, Status> {
         let answer = self
             .api()
-            .get_order(GetOrderRequest { key: Some(key) })
+            .get_order(GetOrderRequest {
+                key: Some(key),
+                ..GetOrderRequest::default()
+            })
             .await?;
         Ok(answer.into_inner().order.unwrap())
     }
@@ -125,6 +130,7 @@ fn submission(request_id: &str) -> PlaceOrderRequest {
         sku: "tea".to_owned(),
         quantity: 2,
         points_to_spend: 10,
+        ..PlaceOrderRequest::default()
     }
 }
 
@@ -389,6 +395,7 @@ async fn invalid_orders_begin_nothing() {
             sku,
             quantity,
             points_to_spend,
+            ..
         } = bad;
         let message = CreateOrderRequest {
             request_id,
@@ -396,6 +403,7 @@ async fn invalid_orders_begin_nothing() {
             sku,
             quantity,
             points_to_spend,
+            ..CreateOrderRequest::default()
         };
         let status = shop.call(Phase::Try, "g", message).await.unwrap_err();
         assert_eq!(reason(&status), "INVALID_ORDER");

@@ -61,6 +61,7 @@ fn deal(seed: &mut Seed, id: &str) -> Deal {
             sku: sku.into(),
             quantity,
             points_to_spend: points,
+            ..PlaceOrderRequest::default()
         }),
         2 | 3 => Deal::Direct(ExecuteTransactionRequest {
             gid: format!("d-{id}"),
