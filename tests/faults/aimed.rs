@@ -1,7 +1,7 @@
 //! Faults at places of the code that no timing hits: failpoints, compiled into the programs under test and nowhere else.
 //!
-//! The places are those of `coordinator/log/src/failpoints.rs`: before a batch raises its counter, after its changes, before
-//! its COMMIT, and after it before anybody hears of it.
+//! The places are those of a batch: before it raises its counter, after its changes, before its COMMIT, and after it before
+//! anybody hears of it.
 
 use tercet_test_databases::Options;
 
@@ -25,7 +25,7 @@ const DEATHS: usize = 2;
 const KILLS: usize = 3;
 
 fn failpoints(actions: &str) -> String {
-    format!("FAILPOINTS={actions}")
+    format!("TERCET_FAILPOINTS={actions}")
 }
 
 /// Starts the coordinator anew, with those failpoints.
@@ -44,7 +44,7 @@ async fn a_coordinator_that_dies_at_each_place_of_a_batch_comes_back_with_what_w
     for place in PLACES {
         // Enough for the first answers.
         let batches = 15 + seed.below(10);
-        let dies = failpoints(&format!("{place}={batches}*off->1*return(abort)"));
+        let dies = failpoints(&format!("{place}={batches}*off->1*abort"));
         restart(&mut rig, vec![dies]).await;
         rig.under_load(&mut seed, place, DEALS, async |rig, _| {
             for death in 1..=DEATHS {
@@ -68,7 +68,7 @@ async fn a_coordinator_that_dies_at_each_place_of_a_batch_comes_back_with_what_w
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_at_any_place_of_a_batch_leaves_no_doubt_to_anybody() {
     let mut seed = Seed::new("breaks at any place");
-    let actions = PLACES.map(|place| format!("{place}=12%return(error)"));
+    let actions = PLACES.map(|place| format!("{place}=12%error"));
     let breaking = vec![failpoints(&actions.join(";"))];
     let Some(mut rig) = Rig::start_with(Options::default(), Path::Direct, breaking).await else {
         return;
@@ -84,7 +84,7 @@ async fn a_connection_that_breaks_at_any_place_of_a_batch_leaves_no_doubt_to_any
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_killed_between_the_last_change_and_its_commit_takes_nothing_with_it() {
     let mut seed = Seed::new("killed before commit");
-    let slow = vec![failpoints("log::before-commit=30%sleep(500)")];
+    let slow = vec![failpoints("log::before-commit=30%delay(500)")];
     let Some(mut rig) = Rig::start_with(Options::default(), Path::Direct, slow).await else {
         return;
     };

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tercet-proto", &[]),
     ("tercet-core", &[]),
     ("tercet-database", &[]),
+    ("tercet-failpoints", &[]),
     ("tercet-service", &[]),
     ("tercet-checker", &[]),
     ("tercet-test-databases", &[]),
@@ -22,12 +23,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "tercet-log",
-        &["tercet-core", "tercet-database", "tercet-proto"],
+        &[
+            "tercet-core",
+            "tercet-database",
+            "tercet-failpoints",
+            "tercet-proto",
+        ],
     ),
     (
         "tercet-coordinator",
         &[
             "tercet-core",
+            "tercet-failpoints",
             "tercet-log",
             "tercet-proto",
             "tercet-service",
@@ -39,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "tercet-client",
             "tercet-database",
+            "tercet-failpoints",
             "tercet-proto",
             "tercet-service",
         ],
@@ -72,6 +80,7 @@ const EVERYTHING: &[&str] = &[
     "tercet-coordinator",
     "tercet-core",
     "tercet-database",
+    "tercet-failpoints",
     "tercet-log",
     "tercet-participant",
     "tercet-proto",
@@ -214,7 +223,7 @@ fn ships_failpoints(declared: &Declared) -> bool {
 fn failpoints_are_for_tests_alone() {
     let sample = |kind: &str| Declared {
         member: "tercet".to_owned(),
-        uses: "tercet-log".to_owned(),
+        uses: "tercet-failpoints".to_owned(),
         kind: kind.to_owned(),
         features: vec!["failpoints".to_owned()],
     };
@@ -227,6 +236,45 @@ fn failpoints_are_for_tests_alone() {
         "failpoints are switched on by dev-dependencies alone",
         &faults,
     );
+}
+
+/// The packages of the `tercet` command with their features, one a line, as cargo resolves them.
+fn graph(edges: &str) -> String {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args([
+            "tree",
+            "--offline",
+            "--package",
+            "tercet",
+            "--prefix",
+            "none",
+        ])
+        .args(["--format", "{p} [{f}]", "--edges", edges])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_is_shipped_has_no_failpoint_in_it() {
+    let has_failpoints = |graph: &str| {
+        let lines = || {
+            graph
+                .lines()
+                .filter(|line| line.starts_with("tercet-failpoints "))
+        };
+        assert!(lines().count() > 0, "{graph}");
+        lines().any(|line| line.contains("[failpoints]")) || graph.contains("\nfail v")
+    };
+    assert!(has_failpoints(&graph("normal,build,dev")));
+    assert!(!has_failpoints(&graph("normal,build")));
 }
 
 #[test]

@@ -19,7 +19,6 @@
 mod cluster;
 mod codec;
 mod entry;
-mod failpoints;
 pub mod faults;
 mod group;
 mod kinds;

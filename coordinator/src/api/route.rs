@@ -8,6 +8,7 @@
 //! with the same gid).
 
 use tercet_core::Gid;
+use tercet_failpoints::failpoint;
 use tercet_log::{Owner, SessionId};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, ConnectError, Request, Response, Status};
@@ -54,6 +55,23 @@ enum Forwarded<T> {
 impl Api {
     /// Has `local` answer, or the coordinator that owns the transaction.
     pub(super) async fn routed<Q, A, L, R>(
+        &self,
+        request: Request<Q>,
+        gid_of: fn(&Q) -> &str,
+        local: impl Fn(Caller, Q) -> L,
+        remote: impl Fn(Peer, Request<Q>) -> R,
+    ) -> Result<Response<A>, Status>
+    where
+        Q: Clone,
+        L: Future<Output = Result<A, ApiError>>,
+        R: Future<Output = Result<Response<A>, Status>>,
+    {
+        let answer = self.route(request, gid_of, local, remote).await;
+        failpoint!("reply::before")?;
+        answer
+    }
+
+    async fn route<Q, A, L, R>(
         &self,
         request: Request<Q>,
         gid_of: fn(&Q) -> &str,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tercet_failpoints::failpoint;
 use tercet_log::{Beat, Beaten, Fencing, Log, LogError, SessionId, SharedLog};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -175,6 +176,10 @@ async fn adopt(
                 return Err(error);
             }
         };
+        failpoint!("adopting::told").map_err(|error| {
+            cluster.look_through();
+            LogError::Unavailable(error.to_string())
+        })?;
         let has_more = page.has_more;
         let taken = page.transactions.len();
         adopted += taken;

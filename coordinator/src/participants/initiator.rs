@@ -4,6 +4,7 @@
 
 use prost::Message as _;
 use tercet_core::{CallError, Gid, Initiator, InitiatorAnswer, InitiatorReport};
+use tercet_failpoints::failpoint;
 use tercet_proto::tercet::v1 as pb;
 
 use super::classify::classify;
@@ -41,6 +42,9 @@ impl Participant {
             gid: gid.as_str().to_owned(),
         }
         .encode_to_vec();
+        if let Err(error) = failpoint!("check::before") {
+            return unknown(tonic::Code::Unavailable, error.to_string());
+        }
         let exchanged = self
             .exchange(
                 |timeout| {
@@ -51,6 +55,9 @@ impl Participant {
                 self.timeout(),
             )
             .await;
+        if let Err(error) = failpoint!("check::after") {
+            return unknown(tonic::Code::Unavailable, error.to_string());
+        }
         match exchanged {
             Ok(Exchange::Done(reply)) => answer(reply.as_ref()),
             Ok(other) => InitiatorReport {

@@ -10,6 +10,7 @@ use http_body_util::Full;
 use tercet_core::{
     ActionName, CallError, CallOutcome, CallReport, ParticipantName, Phase, Timestamp,
 };
+use tercet_failpoints::failpoint;
 use tercet_proto::tercet::v1 as pb;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -114,9 +115,7 @@ impl Participant {
             Phase::Try => Reply::Keep(self.try_response_bytes_max),
             Phase::Confirm | Phase::Cancel => Reply::Discard,
         };
-        let exchanged = self
-            .exchange(|timeout| order.request(timeout), reply, timeout)
-            .await;
+        let exchanged = self.exchange_for(order, reply, timeout).await;
         let classified = match exchanged {
             Ok(exchange) => classify(exchange),
             Err(error) => Classified {
@@ -149,6 +148,23 @@ impl Participant {
                 permit.ok().and_then(Result::ok)
             }
         }
+    }
+
+    async fn exchange_for(
+        &self,
+        order: &CallOrder,
+        reply: Reply,
+        timeout: Duration,
+    ) -> Result<Exchange, RequestError> {
+        if let Err(error) = failpoint!("call::before-", order.call.phase.as_str()) {
+            return Ok(Exchange::NeverSent(error.to_string()));
+        }
+        let request = |timeout| order.request(timeout);
+        let exchanged = self.exchange(request, reply, timeout).await;
+        if let Err(error) = failpoint!("call::after-", order.call.phase.as_str()) {
+            return Ok(Exchange::Broken(error.to_string()));
+        }
+        exchanged
     }
 
     /// One exchange, with the next endpoint as long as the call certainly wasn't sent.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tercet_core::{Gid, Run};
+use tercet_failpoints::failpoint;
 use tercet_log::{Damaged, LogError, OpenPage, Stored};
 
 use super::registration::Registration;
@@ -25,6 +26,8 @@ impl Transactions {
                 next,
             } = self.open_page(after.as_ref()).await?;
             recovered += transactions.len();
+            failpoint!("recovery::read")
+                .map_err(|error| LogError::Unavailable(error.to_string()))?;
             self.take_in(transactions, &damaged);
             match next {
                 Some(next) => after = Some(next),

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tercet_failpoints::failpoint;
 use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
@@ -90,6 +91,7 @@ impl Verb {
         );
         async move {
             let answer = self.served.call(context, payload).await;
+            failpoint!("answer::before-", self.called).map_err(sqlx::Error::from)?;
             match &answer {
                 Ok(_) => tracing::debug!("done"),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "not served"),

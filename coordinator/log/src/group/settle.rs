@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use tercet_failpoints::failpoint;
+
 use super::Failure;
 use crate::{BatchError, Entry, Lane, TransactionLog, Verdict};
 
@@ -22,7 +24,7 @@ pub(super) async fn settle(
     let whole = 0..batch.len();
     let mut waiting: Vec<Range<usize>> = Vec::from([whole]);
     while let Some(range) = waiting.pop() {
-        match store.write(lane, &batch[range.clone()]).await {
+        match write(store, lane, &batch[range.clone()]).await {
             Ok(verdicts) if verdicts.len() == range.len() => {
                 range
                     .zip(verdicts)
@@ -63,6 +65,17 @@ pub(super) async fn settle(
         }
     }
     None
+}
+
+async fn write(
+    store: &dyn TransactionLog,
+    lane: Lane,
+    batch: &[Entry],
+) -> Result<Vec<Verdict>, BatchError> {
+    failpoint!("append::before").map_err(|error| BatchError::Unavailable(error.to_string()))?;
+    let verdicts = store.write(lane, batch).await?;
+    failpoint!("append::after").map_err(|error| BatchError::Unknown(error.to_string()))?;
+    Ok(verdicts)
 }
 
 fn answer_all(

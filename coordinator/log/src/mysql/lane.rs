@@ -14,12 +14,12 @@ use core::time::Duration;
 use sqlx::{Executor as _, MySqlConnection};
 use tercet_database::mysql::{self, Options, Use};
 use tercet_database::{ErrorClass, classify};
+use tercet_failpoints::failpoint;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 
 use super::batch::{self, Outcome, Place};
 use super::{batch_error, dialect};
-use crate::failpoints;
 use crate::{BatchError, Entry, Lane, SessionId, Verdict};
 
 /// How often a batch is run again because other writers were in the way.
@@ -220,10 +220,10 @@ impl LaneWriter {
         verdicts: Vec<Verdict>,
     ) -> Attempt {
         let committing = async {
-            failpoints::hit("log::before-commit").map_err(|error| (error, true))?;
+            failpoint!("log::before-commit").map_err(|error| (error.into(), true))?;
             let committed = connection.execute(sqlx::raw_sql(dialect::COMMIT)).await;
             committed.map_err(|error| (error, false))?;
-            failpoints::hit("log::after-commit").map_err(|error| (error, false))
+            failpoint!("log::after-commit").map_err(|error| (error.into(), false))
         };
         match timeout(self.options.client_timeout, committing).await {
             Ok(Ok(())) => {

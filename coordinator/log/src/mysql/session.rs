@@ -4,6 +4,7 @@ use sqlx::{Connection as _, MySqlConnection};
 use tercet_core::Timestamp;
 use tercet_database::mysql::Database;
 use tercet_database::{ErrorClass, classify};
+use tercet_failpoints::failpoint;
 
 use super::{batch, dialect, queries};
 use crate::{AuditRecord, LogError, Session, SessionId};
@@ -81,7 +82,9 @@ async fn insert(
             .execute(&mut *transaction)
             .await?;
     }
+    failpoint!("open::before-commit")?;
     transaction.commit().await?;
+    failpoint!("open::after-commit")?;
     Ok(id)
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::{Connection as _, MySqlConnection};
 use tercet_core::{Gid, Timestamp};
+use tercet_failpoints::failpoint;
 
 use super::session::fenced;
 use super::{MySqlStore, dialect, queries};
@@ -143,10 +144,12 @@ fn adopted(mut rows: Vec<StoredRow>, has_more: bool) -> Adopted {
 }
 
 async fn raise_beat(connection: &mut MySqlConnection, id: i64) -> Result<Beaten, sqlx::Error> {
+    failpoint!("beat::before")?;
     let raised = sqlx::query(dialect::RAISE_BEAT)
         .bind(id)
         .execute(connection)
         .await?;
+    failpoint!("beat::after")?;
     Ok(if raised.rows_affected() == 1 {
         Beaten::Raised(Beat(
             i64::try_from(raised.last_insert_id()).unwrap_or(i64::MAX),
@@ -161,6 +164,7 @@ async fn fence(
     session: SessionId,
     seen: Beat,
 ) -> Result<Fencing, sqlx::Error> {
+    failpoint!("fencing::before")?;
     let mut transaction = connection.begin_with(dialect::BEGIN).await?;
     let matched = sqlx::query(dialect::FENCE_SESSION)
         .bind(session.0)
@@ -179,7 +183,9 @@ async fn fence(
         .bind(session.0)
         .execute(&mut *transaction)
         .await?;
+    failpoint!("fencing::before-commit")?;
     transaction.commit().await?;
+    failpoint!("fencing::after-commit")?;
     Ok(Fencing::Fenced)
 }
 
@@ -215,6 +221,7 @@ async fn adopt(
     limit: usize,
     ahead: i64,
 ) -> Allowed<(Vec<StoredRow>, usize)> {
+    failpoint!("adopting::before")?;
     let mut transaction = connection.begin_with(dialect::BEGIN).await?;
     if !may_adopt(&mut transaction, to).await? {
         transaction.rollback().await?;
@@ -246,7 +253,9 @@ async fn adopt(
         .persistent(false)
         .fetch_all(&mut *transaction)
         .await?;
+    failpoint!("adopting::before-commit")?;
     transaction.commit().await?;
+    failpoint!("adopting::after-commit")?;
     rows.retain(|row| row.owner == to.0);
     Ok(Some((rows, gids.len())))
 }

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use tercet_core::{Gid, Timestamp};
 use tercet_database::sqlite::{self, Database, Options, connect};
 use tercet_database::{ErrorClass, Holder, HolderLock, OpenError, Schema, SchemaState, classify};
+use tercet_failpoints::failpoint;
 use tokio::sync::Mutex;
 
 use crate::pages::{before_audit, stored};
@@ -195,7 +196,7 @@ impl TransactionLog for SqliteStore {
                 roll_back(transaction).await;
                 Ok(verdicts)
             }
-            Ok(batch::Outcome::Verdicts(verdicts)) => match transaction.commit().await {
+            Ok(batch::Outcome::Verdicts(verdicts)) => match commit(transaction).await {
                 Ok(()) => {
                     state.appended += 1;
                     Ok(verdicts)
@@ -278,6 +279,12 @@ impl TransactionLog for SqliteStore {
         state.stopped.get_or_insert(BatchError::Fenced);
         self.database.close().await;
     }
+}
+
+async fn commit(transaction: sqlx::Transaction<'_, Db>) -> Result<(), sqlx::Error> {
+    failpoint!("log::before-commit")?;
+    transaction.commit().await?;
+    Ok(failpoint!("log::after-commit")?)
 }
 
 /// Nothing was committed either way; a connection that can't roll back is replaced by the next begin.

@@ -2,6 +2,7 @@
 
 use tercet_core::Timestamp;
 use tercet_database::sqlite::Database;
+use tercet_failpoints::failpoint;
 
 use super::{batch, dialect, log_error, queries};
 use crate::{AuditRecord, LogError, Session, SessionId};
@@ -40,7 +41,9 @@ pub(super) async fn open(
         .bind(id)
         .execute(&mut *transaction)
         .await?;
+    failpoint!("open::before-commit")?;
     transaction.commit().await?;
+    failpoint!("open::after-commit")?;
     tracing::info!(session = id, adopted, "log opened");
     Ok(Session {
         id: SessionId(id),

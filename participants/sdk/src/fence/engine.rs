@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tercet_database::Connections;
+use tercet_failpoints::failpoint;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -300,6 +301,18 @@ impl<D: FenceDb> Call<'_, D> {
         self.as_recorded(connection).await
     }
 
+    /// The action's own statements.
+    async fn business(
+        &self,
+        connection: &mut D::Connection,
+        request: &[u8],
+    ) -> Result<Bytes, ActionError> {
+        failpoint!("fence::before-business").map_err(sqlx::Error::from)?;
+        let reply = self.action.run(connection, self.context, request).await?;
+        failpoint!("fence::after-business").map_err(sqlx::Error::from)?;
+        Ok(reply)
+    }
+
     /// Does what "no row" calls for, if the insert shows that there was none.
     async fn as_if_new(
         &self,
@@ -329,16 +342,15 @@ impl<D: FenceDb> Call<'_, D> {
                 .saturating_add(micros(self.ask_after)),
             now: self.now,
         };
+        failpoint!("fence::before-insert").map_err(sqlx::Error::from)?;
         if !D::insert(connection, row).await? {
             return Ok(None);
         }
+        failpoint!("fence::after-insert").map_err(sqlx::Error::from)?;
         if !runs {
             return Ok(Some(Outcome::Commit(Bytes::new())));
         }
-        let reply = self
-            .action
-            .run(connection, self.context, self.request)
-            .await?;
+        let reply = self.business(connection, self.request).await?;
         if !reply.is_empty() {
             D::keep_reply(connection, &self.context.key, &reply).await?;
         }
@@ -354,17 +366,17 @@ impl<D: FenceDb> Call<'_, D> {
             return Ok(None);
         };
         let key = &self.context.key;
+        failpoint!("fence::before-end").map_err(sqlx::Error::from)?;
         if !D::end(connection, key, self.action.service(), to, self.now).await? {
             return Ok(None);
         }
+        failpoint!("fence::after-end").map_err(sqlx::Error::from)?;
         // Phase two uses what was tried, whatever the caller sends now.
         let Some(row) = D::read(connection, key).await? else {
             return Err(ActionError::Contended);
         };
         if self.action.verbs().offers(self.context.phase) {
-            self.action
-                .run(connection, self.context, &row.request)
-                .await?;
+            self.business(connection, &row.request).await?;
         }
         D::drop_request(connection, key).await?;
         Ok(Some(Outcome::Commit(Bytes::new())))

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sqlx::{Database, Transaction};
 use tercet_database::{Connections, ErrorClass, classify};
+use tercet_failpoints::failpoint;
 use tokio::time::Instant;
 
 use crate::clock::now_micros;
@@ -106,6 +107,7 @@ impl<'a, D: Database> Run<'a, D> {
 
     /// Commits, and tells an error that certainly undid everything from one that leaves the outcome open.
     pub(crate) async fn commit(&self, transaction: Transaction<'_, D>) -> Result<(), ActionError> {
+        failpoint!("fence::before-commit").map_err(sqlx::Error::from)?;
         self.committing.store(true, Ordering::Relaxed);
         transaction.commit().await.map_err(|error| {
             if classify(&error).is_definite() {
@@ -113,7 +115,9 @@ impl<'a, D: Database> Run<'a, D> {
             } else {
                 ActionError::CommitUnknown(Arc::new(error))
             }
-        })
+        })?;
+        failpoint!("fence::after-commit")
+            .map_err(|error| ActionError::CommitUnknown(Arc::new(error.into())))
     }
 }
 

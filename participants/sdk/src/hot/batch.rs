@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use tercet_database::{ErrorClass, classify};
+use tercet_failpoints::failpoint;
 use tokio::time::Instant;
 
 use super::action::HotTable;
@@ -123,7 +124,9 @@ impl<T: HotTable> Runner<'_, T> {
         connection: &mut Connection<T>,
         calls: &[Call<T>],
     ) -> Result<(Plan<T>, bool), ActionError> {
+        failpoint!("hot::before-lock").map_err(sqlx::Error::from)?;
         let is_there = T::lock(connection, self.key).await?;
+        failpoint!("hot::after-lock").map_err(sqlx::Error::from)?;
         let stored = T::Db::read_many(connection, &keys(calls)).await?;
         let row = if is_there {
             T::read_parts(connection, self.key, &parts(calls, &stored)).await?
@@ -137,22 +140,28 @@ impl<T: HotTable> Runner<'_, T> {
             return Ok((plan, false));
         }
         let now = now_micros();
+        failpoint!("hot::before-insert").map_err(sqlx::Error::from)?;
         if !T::Db::insert_many(connection, &self.new_rows(&plan, now)).await? {
             return Err(ActionError::Contended);
         }
+        failpoint!("hot::after-insert").map_err(sqlx::Error::from)?;
         for (state, keys) in &plan.ends {
             let keys: Vec<&BranchKey> = keys.iter().collect();
+            failpoint!("hot::before-end").map_err(sqlx::Error::from)?;
             let ended = T::Db::end_many(connection, &keys, *state, now).await?;
             if ended != keys.len() as u64 {
                 return Err(ActionError::Contended);
             }
+            failpoint!("hot::after-end").map_err(sqlx::Error::from)?;
         }
+        failpoint!("hot::before-business").map_err(sqlx::Error::from)?;
         if let (Some(before), Some(after)) = (&before, &plan.row)
             && before != after
             && !T::write(connection, self.key, before, after).await?
         {
             return Err(ActionError::Contended);
         }
+        failpoint!("hot::after-business").map_err(sqlx::Error::from)?;
         Ok((plan, true))
     }
 

@@ -11,11 +11,11 @@ use futures::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Either, Executor as _, MySqlConnection};
 use tercet_core::Gid;
 use tercet_database::{ErrorClass, classify};
+use tercet_failpoints::failpoint;
 
 use self::queries::{Statements, bind_blob};
 use crate::codec::{StoredRow, state_code};
 use crate::entry::DefinitionColumns;
-use crate::failpoints;
 use crate::kinds::{Begin, Change, Kinds, found, verdicts};
 use crate::mysql::queries as shared;
 use crate::{AuditRecord, Entry, Lane, SessionId, Verdict};
@@ -64,7 +64,7 @@ pub(super) async fn write(
     place: &Place,
     batch: &[Entry],
 ) -> Result<Outcome, sqlx::Error> {
-    failpoints::hit("log::before-counter")?;
+    failpoint!("log::before-counter")?;
     let mut kinds = Kinds::of(batch);
     let mut begins = core::mem::take(&mut kinds.begins);
     let groups = groups(&kinds);
@@ -101,7 +101,7 @@ pub(super) async fn write(
             Err(error) => return Err(error),
         }
     };
-    failpoints::hit("log::after-changes")?;
+    failpoint!("log::after-changes")?;
     let mut written: HashSet<String> = begins
         .iter()
         .map(|(gid, _, _)| gid.as_str().to_owned())

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use sqlx::{Arguments as _, SqliteConnection};
 use tercet_core::Gid;
+use tercet_failpoints::failpoint;
 
 use self::queries::ManyRows;
 use super::Db;
@@ -34,6 +35,7 @@ pub(super) async fn write(
     appended: i64,
     batch: &[Entry],
 ) -> Result<Outcome, sqlx::Error> {
+    failpoint!("log::before-counter")?;
     let raised = sqlx::query(dialect::RAISE_APPENDED)
         .bind(appended + 1)
         .bind(session.0)
@@ -50,6 +52,7 @@ pub(super) async fn write(
     update(connection, session, &kinds.updates, &mut written).await?;
     redefine(connection, session, &kinds.redefinitions, &mut written).await?;
     insert_labels(connection, &kinds.begins, &written).await?;
+    failpoint!("log::after-changes")?;
     let audit: Vec<&AuditRecord> = batch
         .iter()
         .filter(|entry| written.contains(entry.gid.as_str()))
