@@ -11,6 +11,7 @@
 //! - `cluster`: other coordinators on the same log;
 //! - `participants`: calls out, and what their answers mean;
 //! - `validate`, `view`, `errors`: requests in, messages and errors out;
+//! - [`metrics`]: its figures;
 //! - `json`: payloads by the participant's own schema;
 //! - [`Surroundings`]: sockets, connections and the clock, which a simulation brings itself;
 //! - [`Config`]: every key of the configuration.
@@ -25,6 +26,7 @@ pub mod config;
 pub mod errors;
 mod json;
 mod log_health;
+pub mod metrics;
 mod participants;
 mod server;
 mod surroundings;

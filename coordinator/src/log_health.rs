@@ -42,7 +42,8 @@ impl LogHealth {
         );
     }
 
-    fn failing_for(&self, now: Timestamp) -> Option<Duration> {
+    /// How long appends have failed, if they do.
+    pub(crate) fn failing_for(&self, now: Timestamp) -> Option<Duration> {
         let since = self.failing_since.load(Ordering::Relaxed);
         (since != 0).then(|| now.saturating_since(Timestamp::from_micros(since)))
     }

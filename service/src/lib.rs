@@ -1,4 +1,4 @@
-//! What every server of the house shares: configuration, listening, health, drain, logging.
+//! What every server of the house shares: configuration, listening, health, drain, telemetry.
 //!
 //! The coordinator and the three shop services differ in what they serve, not in how they start, how they
 //! say that they are ready and how they stop. All of that is here, once:
@@ -7,16 +7,19 @@
 //!   into one line that names the key;
 //! - [`server`] binds, serves gRPC and HTTP, and stops: gently by [`Drain`], or at once by `abort`;
 //! - [`readiness`] is what `/readyz` and `grpc.health.v1` answer from;
+//! - [`metrics`] is what `/metrics` answers from, a registry for each server;
 //! - [`telemetry`] sends the log to standard error. Standard output belongs to the one `ready` line.
 //!
 //! Must never: know what a transaction or an order is.
 
 pub mod config;
 pub mod drain;
+pub mod metrics;
 pub mod readiness;
 pub mod server;
 pub mod telemetry;
 
+mod clock;
 mod deadline;
 mod http;
 mod killable;
@@ -26,6 +29,7 @@ pub use config::{ConfigDuration, ConfigError, Endpoint, ListenAddress, load};
 pub use deadline::caller_timeout;
 pub use drain::Drain;
 pub use listener::Listener;
+pub use metrics::Metrics;
 pub use readiness::Readiness;
 pub use server::{Addresses, Bound, Listen, ListenError, Running, ServeError, Services};
 

@@ -36,7 +36,7 @@ pub use entry::{
     AUDIT_TEXT_BYTES_MAX, AuditRecord, BLOB_BYTES_MAX, Entry, LABEL_NAME_BYTES_MAX,
     LABEL_VALUE_BYTES_MAX, LABELS_MAX, PARTICIPANTS_BYTES_MAX, Row, Write,
 };
-pub use group::{Failure, Log, LogMetrics, LogOptions};
+pub use group::{BatchObserver, BatchReport, Failure, Log, LogMetrics, LogOptions};
 pub use memory::{MemoryDisk, MemoryStore};
 pub use open::{DatabaseUrl, OpenError, SchemaState, StoreOptions, UrlError, migrate, open};
 pub use store::{

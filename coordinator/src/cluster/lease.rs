@@ -35,6 +35,14 @@ impl Lease {
         self.until.fetch_max(micros, Ordering::AcqRel);
     }
 
+    /// How long ago the last beat was sent that was raised; since the start, before the first.
+    pub(crate) fn beat_age(&self) -> Duration {
+        let until = Duration::from_micros(self.until.load(Ordering::Acquire));
+        self.start
+            .elapsed()
+            .saturating_sub(until.saturating_sub(self.lasts))
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         let until = Duration::from_micros(self.until.load(Ordering::Acquire));
         self.start.elapsed() >= until

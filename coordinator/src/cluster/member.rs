@@ -131,6 +131,7 @@ async fn look(
         }
         sessions = shared.sessions().await?;
     }
+    cluster.saw(&sessions);
     let own = transactions.shared().log.session().id;
     let mut is_anybody_fenced = false;
     for session in sessions {

@@ -56,6 +56,9 @@ pub(crate) struct Cluster {
     pub(crate) peers: Peers,
     /// Transactions taken over from others so far.
     adopted: AtomicU64,
+    /// Sessions as last seen: those that live, this one included, and those that are fenced.
+    alive: AtomicU64,
+    fenced_seen: AtomicU64,
     /// Something may have been adopted without this process having been told.
     is_unsure: AtomicBool,
     fenced: CancellationToken,
@@ -69,6 +72,8 @@ impl Cluster {
             lease,
             peers: Peers::new(connect),
             adopted: AtomicU64::new(0),
+            alive: AtomicU64::new(1),
+            fenced_seen: AtomicU64::new(0),
             is_unsure: AtomicBool::new(false),
             fenced: CancellationToken::new(),
             left: CancellationToken::new(),
@@ -89,6 +94,27 @@ impl Cluster {
     /// Transactions taken over from others so far.
     pub(crate) fn adopted(&self) -> u64 {
         self.adopted.load(Ordering::Relaxed)
+    }
+
+    /// How long ago this coordinator's last beat was raised.
+    pub(crate) fn beat_age(&self) -> Duration {
+        self.lease.beat_age()
+    }
+
+    /// Sessions on the log as last seen: living ones, this one included, and fenced ones.
+    pub(crate) fn sessions_seen(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.alive), read(&self.fenced_seen))
+    }
+
+    /// The sessions have been looked at.
+    fn saw(&self, sessions: &[tercet_log::SessionState]) {
+        let fenced = sessions.iter().filter(|session| session.is_fenced).count();
+        let set = |count: &AtomicU64, found: usize| {
+            count.store(u64::try_from(found).unwrap_or(u64::MAX), Ordering::Relaxed);
+        };
+        set(&self.fenced_seen, fenced);
+        set(&self.alive, sessions.len() - fenced);
     }
 
     /// Counts transactions that were taken over.

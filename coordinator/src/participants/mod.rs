@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use tercet_core::{CallReport, ParticipantName};
 
+pub(crate) use breaker::BreakerState;
 pub(crate) use endpoints::AddressError;
 use endpoints::Endpoints;
 pub(crate) use metadata::CallOrder;
@@ -31,6 +32,7 @@ pub(crate) use participant::{Participant, Waiting};
 use crate::Connect;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::metrics::CallFamilies;
 
 /// The configured participants.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Participants {
         config: &Config,
         connect: &Connect,
         clock: &Clock,
+        families: &CallFamilies,
     ) -> Result<Self, AddressError> {
         let max = config.limits.try_response_bytes;
         let all = config
@@ -53,7 +56,9 @@ impl Participants {
             .map(|(key, participant)| {
                 let endpoints = Endpoints::new(participant, connect)?;
                 let name = key.0.clone();
-                let made = Participant::new(name, participant.clone(), endpoints, max, clock);
+                let meters = families.of(name.as_str());
+                let participant = participant.clone();
+                let made = Participant::new(name, participant, endpoints, max, clock, meters);
                 Ok((key.0.clone(), Arc::new(made)))
             })
             .collect::<Result<_, _>>()?;

@@ -23,6 +23,7 @@ use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
 use crate::clock::Clock;
 use crate::config::{ActionConfig, ParticipantConfig, phases};
+use crate::metrics::CallMeters;
 use crate::view;
 
 /// A configured participant.
@@ -35,11 +36,14 @@ pub(crate) struct Participant {
     /// One for each call that may be under way. Who waits here is an open branch, and those are bounded by the
     /// limits on open transactions.
     permits: Semaphore,
+    /// Calls that wait for a permit.
+    queued: AtomicU64,
     breaker: Breaker,
     /// Decided branches that wait for it, those under way included.
     waiting: AtomicU64,
     last_error: Mutex<Option<(CallError, Timestamp)>>,
     clock: Clock,
+    meters: CallMeters,
 }
 
 impl Participant {
@@ -49,18 +53,21 @@ impl Participant {
         endpoints: Endpoints,
         try_response_bytes_max: usize,
         clock: &Clock,
+        meters: CallMeters,
     ) -> Self {
         let calls_max = usize::try_from(config.max_in_flight.get()).unwrap_or(usize::MAX);
         Self {
             name,
             endpoints,
             permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
+            queued: AtomicU64::new(0),
             breaker: Breaker::new(config.breaker),
             waiting: AtomicU64::new(0),
             last_error: Mutex::new(None),
             try_response_bytes_max,
             config,
             clock: clock.clone(),
+            meters,
         }
     }
 
@@ -83,6 +90,23 @@ impl Participant {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Calls that wait for their turn.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Calls that are under way.
+    pub(crate) fn in_flight(&self) -> u64 {
+        let calls_max = usize::try_from(self.config.max_in_flight.get()).unwrap_or(usize::MAX);
+        let free = self.permits.available_permits();
+        u64::try_from(calls_max.saturating_sub(free)).unwrap_or(u64::MAX)
+    }
+
+    /// How its breaker is.
+    pub(crate) fn breaker_state(&self) -> BreakerState {
+        self.breaker.state()
+    }
+
     /// How long a call to it may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.config.timeout.get()
@@ -95,6 +119,12 @@ impl Participant {
 
     /// Makes one call of a branch, however it ends.
     pub(super) async fn call(&self, order: &CallOrder) -> CallReport {
+        let report = self.call_uncounted(order).await;
+        self.meters.finished(&report);
+        report
+    }
+
+    async fn call_uncounted(&self, order: &CallOrder) -> CallReport {
         let asked_at = self.clock.now();
         let Some(_permit) = self.permit(order.call.not_after, asked_at).await else {
             let error = CallError {
@@ -139,6 +169,7 @@ impl Participant {
         if let Ok(permit) = self.permits.try_acquire() {
             return Some(permit);
         }
+        let _queued = Queued::new(&self.queued);
         match not_after {
             // The semaphore is never closed.
             None => self.permits.acquire().await.ok(),
@@ -219,8 +250,6 @@ impl Participant {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let calls_max = usize::try_from(self.config.max_in_flight.get()).unwrap_or(usize::MAX);
-        let in_flight = calls_max.saturating_sub(self.permits.available_permits());
         let breaker = match self.breaker.state() {
             BreakerState::Closed => pb::BreakerState::Closed,
             BreakerState::Open => pb::BreakerState::Open,
@@ -246,13 +275,29 @@ impl Participant {
                         .collect(),
                 })
                 .collect(),
-            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            in_flight: u32::try_from(self.in_flight()).unwrap_or(u32::MAX),
             waiting: self.waiting(),
             paused: false,
             breaker: breaker as i32,
             last_error: last.as_ref().map(|(error, _)| view::call_error(error)),
             last_error_at: last.map(|(_, at)| view::timestamp(at)),
         }
+    }
+}
+
+/// Counts a call as waiting for its turn, as long as it lives.
+struct Queued<'a>(&'a AtomicU64);
+
+impl<'a> Queued<'a> {
+    fn new(queued: &'a AtomicU64) -> Self {
+        queued.fetch_add(1, Ordering::Relaxed);
+        Self(queued)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

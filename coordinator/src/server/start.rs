@@ -6,7 +6,9 @@ use std::time::Duration;
 use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, StoreOptions, TransactionLog};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
-use tercet_service::{Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Readiness, Services};
+use tercet_service::{
+    Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Metrics, Readiness, Services,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +19,7 @@ use crate::clock::Clock;
 use crate::cluster::{self, Cluster, Lease, Leased, Times};
 use crate::config::Config;
 use crate::json::Schemas;
+use crate::metrics::{CallMeters, LiveGauges, LogMeters, TransactionMeters};
 use crate::participants::Participants;
 use crate::transactions::Transactions;
 use crate::{Connect, Surroundings};
@@ -83,10 +86,12 @@ impl Coordinator {
             clock,
         } = surroundings;
         let advertised = advertised(&config, bound.addresses());
-        let participants = Participants::new(&config, &connect, &clock)
+        let metrics = Metrics::new("coordinator");
+        let families = CallMeters::families(&metrics);
+        let participants = Participants::new(&config, &connect, &clock, &families)
             .map_err(|error| StartError::Participant(error.to_string()))?;
         let held = Arc::downgrade(&store);
-        let (log, cluster) = join(&config, store, &connect).await?;
+        let (log, cluster) = join(&config, store, &connect, &metrics).await?;
         let transactions = Transactions::new(
             &config,
             log,
@@ -94,13 +99,14 @@ impl Coordinator {
             cluster,
             advertised.into(),
             clock,
+            TransactionMeters::new(&metrics),
         );
         // What follows may take longer than others wait for a sign of life.
         cluster::run_beat(&transactions);
         let readiness = Readiness::new();
         let started = async {
             recover(&transactions).await?;
-            serve(&config, bound, &transactions, &drain, &readiness)
+            serve(&config, bound, &transactions, &drain, &readiness, &metrics)
         };
         let server = match started.await {
             Ok(server) => server,
@@ -172,14 +178,19 @@ async fn join(
     config: &Config,
     store: Arc<dyn TransactionLog>,
     connect: &Connect,
+    metrics: &Metrics,
 ) -> Result<(Log, Option<Arc<Cluster>>), StartError> {
+    let options = LogOptions {
+        observer: Some(Arc::new(LogMeters::new(metrics))),
+        ..LogOptions::default()
+    };
     if store.shared().is_none() {
-        return Ok((Log::start(store, &LogOptions::default()), None));
+        return Ok((Log::start(store, &options), None));
     }
     let times = Times::from(&config.cluster);
     let lease = Arc::new(Lease::new(times));
     let leased = Leased::new(store, Arc::clone(&lease));
-    let log = Log::start(Arc::new(leased), &LogOptions::default());
+    let log = Log::start(Arc::new(leased), &options);
     cluster::join(&log, &lease).await?;
     Ok((log, Some(Arc::new(Cluster::new(times, lease, connect)))))
 }
@@ -190,6 +201,7 @@ fn serve<L: Listener>(
     transactions: &Transactions,
     drain: &Drain,
     readiness: &Readiness,
+    metrics: &Metrics,
 ) -> Result<tercet_service::Running, StartError> {
     let service = Service(Arc::new(Api {
         transactions: transactions.clone(),
@@ -200,6 +212,9 @@ fn serve<L: Listener>(
         started_at: Instant::now(),
     }));
     let grace = config.limits.drain_grace.get();
+    let live = LiveGauges::new(metrics);
+    let shown = transactions.clone();
+    let refresh = Arc::new(move || live.refresh(shown.shared()));
     let applications =
         TransactionServiceServer::new(service.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let operators = AdminServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -208,6 +223,7 @@ fn serve<L: Listener>(
         .grpc(operators)
         .descriptors(tercet_proto::FILE_DESCRIPTOR_SET)
         .readiness(readiness.clone())
+        .metrics(metrics, Some(refresh))
         .drain_grace(grace + GRACE_MARGIN)
         .before_stop(drain::drain(transactions.clone(), grace));
     Ok(bound.start(services, drain.clone())?)

@@ -13,6 +13,7 @@ pub(crate) struct Gauges {
     confirming: AtomicU64,
     cancelling: AtomicU64,
     parked: AtomicU64,
+    attention: AtomicU64,
     /// Those that a drain waits for: undecided, or with something under way.
     busy: AtomicUsize,
     idle: Notify,
@@ -39,6 +40,11 @@ impl Gauges {
         self.parked.load(Ordering::Relaxed)
     }
 
+    /// How many a person should look at.
+    pub(crate) fn attention(&self) -> u64 {
+        self.attention.load(Ordering::Relaxed)
+    }
+
     /// Waits until a drain has nothing to wait for.
     pub(crate) async fn idle(&self) {
         loop {
@@ -57,6 +63,7 @@ pub(crate) struct Gauge {
     gauges: Arc<Gauges>,
     state: Option<TransactionState>,
     is_parked: bool,
+    is_flagged: bool,
     is_busy: bool,
 }
 
@@ -68,6 +75,7 @@ impl Gauge {
             gauges,
             state: None,
             is_parked: false,
+            is_flagged: false,
             is_busy: true,
         }
     }
@@ -80,6 +88,7 @@ impl Gauge {
             .iter()
             .any(tercet_core::Branch::is_parked);
         self.set_parked(is_parked);
+        self.set_flagged(transaction.oldest_attention().is_some());
         self.set_busy(is_busy);
     }
 
@@ -107,6 +116,15 @@ impl Gauge {
         self.is_parked = is_parked;
     }
 
+    fn set_flagged(&mut self, is_flagged: bool) {
+        match (self.is_flagged, is_flagged) {
+            (false, true) => self.gauges.attention.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.gauges.attention.fetch_sub(1, Ordering::Relaxed),
+            _ => return,
+        };
+        self.is_flagged = is_flagged;
+    }
+
     fn set_busy(&mut self, is_busy: bool) {
         if is_busy == self.is_busy {
             return;
@@ -124,6 +142,7 @@ impl Drop for Gauge {
     fn drop(&mut self) {
         self.set_state(None);
         self.set_parked(false);
+        self.set_flagged(false);
         self.set_busy(false);
     }
 }

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::log_health::LogHealth;
+use crate::metrics::TransactionMeters;
 use crate::participants::Participants;
 
 /// What all transactions share.
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) admission: Admission,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) meters: Arc<TransactionMeters>,
     pub(crate) stage: StageCell,
     pub(crate) clock: Clock,
     pub(super) tasks: TaskTracker,
@@ -47,6 +49,7 @@ impl Transactions {
         cluster: Option<Arc<Cluster>>,
         advertised: Arc<str>,
         clock: Clock,
+        meters: TransactionMeters,
     ) -> Self {
         let limits = &config.limits;
         Self {
@@ -60,6 +63,7 @@ impl Transactions {
                 registry: Registry::new(),
                 admission: Admission::new(limits.undecided, limits.waiting_per_participant),
                 gauges: Arc::default(),
+                meters: Arc::new(meters),
                 stage: StageCell::default(),
                 clock,
                 tasks: TaskTracker::new(),

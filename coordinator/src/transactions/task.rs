@@ -29,6 +29,7 @@ use super::waiters::{Question, Waiters};
 use super::{Stage, UndecidedSlot, Watched};
 use crate::clock;
 use crate::errors::ApiError;
+use crate::metrics::Observed;
 use crate::participants::Waiting;
 use crate::view::{Detail, Shown};
 
@@ -80,6 +81,7 @@ pub(super) struct Task {
     failure: Option<ApiError>,
     slot: Option<UndecidedSlot>,
     gauge: Gauge,
+    observed: Observed,
     /// One for each branch of a decided transaction that hasn't ended.
     waiting: Vec<Option<Waiting>>,
     watched: Option<watch::Sender<Watched>>,
@@ -93,6 +95,7 @@ impl Task {
         origin: Origin,
     ) -> Self {
         let gauge = Gauge::new(Arc::clone(&registration.shared.gauges));
+        let observed = Observed::new(Arc::clone(&registration.shared.meters));
         let mut task = Self {
             registration,
             inbox,
@@ -107,6 +110,7 @@ impl Task {
             failure: None,
             slot: None,
             gauge,
+            observed,
             waiting: Vec::new(),
             watched: None,
         };
@@ -123,6 +127,7 @@ impl Task {
 
     /// Goes on with what the log holds: the same questions are asked as of a live transaction.
     fn recovered(&mut self) {
+        self.observed.known(self.run.transaction().state);
         let is_undecided = self.run.transaction().state == TransactionState::Trying;
         if is_undecided && self.slot.is_none() {
             self.slot = Some(self.registration.shared.admission.recovered());
@@ -287,6 +292,7 @@ impl Task {
             return;
         }
         let transaction = self.run.transaction();
+        self.observed.look(transaction);
         let is_undecided = transaction.state == TransactionState::Trying;
         self.gauge
             .update(transaction, is_undecided || !self.run.is_quiet());
@@ -334,6 +340,7 @@ impl Task {
 
     /// Ended and durable: from now on the log answers. Who has asked meanwhile is answered here.
     fn finish(mut self) {
+        self.observed.ended(self.run.transaction());
         self.registration.remove();
         self.inbox.close();
         while let Ok(message) = self.inbox.try_recv() {

@@ -10,7 +10,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{Bound, CLOSE_LIMIT, ServeError, Services};
 use crate::{
-    Drain, Listener, Readiness, deadline::DeadlineLayer, http, killable::KillableListener,
+    Drain, Listener, Readiness, deadline::DeadlineLayer, http, killable::KillableListener, metrics,
 };
 
 /// Streams a single connection may carry at once. Thousands of small calls on one connection can end in
@@ -67,7 +67,11 @@ impl Server {
             .add_routes(routes.routes())
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
 
-        let pages = http::router(services.readiness.clone(), services.http);
+        let figures = services.metrics.take().map(|(metrics, refresh)| {
+            metrics::route(&metrics, refresh, services.readiness.clone())
+        });
+        let pages = services.http.merge(figures.unwrap_or_default());
+        let pages = http::router(services.readiness.clone(), pages);
         let http = axum::serve(KillableListener::new(bound.http, kill.clone()), pages)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
 

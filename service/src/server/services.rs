@@ -11,7 +11,7 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::Readiness;
+use crate::{Metrics, Readiness, metrics::Refresh};
 
 /// The grace period where none is configured.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -22,6 +22,7 @@ pub struct Services {
     pub(super) names: Vec<&'static str>,
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) http: axum::Router,
+    pub(super) metrics: Option<(Metrics, Option<Refresh>)>,
     pub(super) readiness: Readiness,
     pub(super) drain_grace: Duration,
     pub(super) before_stop: BoxFuture<'static, ()>,
@@ -34,6 +35,7 @@ impl Default for Services {
             names: Vec::new(),
             descriptors: Vec::new(),
             http: axum::Router::new(),
+            metrics: None,
             readiness: Readiness::new(),
             drain_grace: DRAIN_GRACE,
             before_stop: Box::pin(std::future::ready(())),
@@ -72,7 +74,14 @@ impl Services {
         self
     }
 
-    /// Adds HTTP routes, for example `/metrics`.
+    /// Serves these figures at `/metrics`. Before each answer `refresh` sets the gauges to what they are now.
+    #[must_use]
+    pub fn metrics(mut self, metrics: &Metrics, refresh: Option<Refresh>) -> Self {
+        self.metrics = Some((metrics.clone(), refresh));
+        self
+    }
+
+    /// Adds HTTP routes, for example a console.
     #[must_use]
     pub fn http(mut self, router: axum::Router) -> Self {
         self.http = self.http.merge(router);

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::metrics::{Counters, LogMetrics};
+use super::metrics::{BatchObserver, Counters, LogMetrics};
 use super::writer::{Request, Writer};
 use crate::{
     AuditFilter, AuditRecord, BATCH_ENTRIES_MAX, Counts, Entry, Filter, Lane, LogError, OpenPage,
@@ -28,6 +28,8 @@ pub struct LogOptions {
     pub batch_bytes_max: usize,
     /// How long a lazy entry waits for company.
     pub lazy_for: Duration,
+    /// Who is told of each batch.
+    pub observer: Option<Arc<dyn BatchObserver>>,
 }
 
 impl Default for LogOptions {
@@ -37,6 +39,7 @@ impl Default for LogOptions {
             batch_entries_max: BATCH_ENTRIES_MAX,
             batch_bytes_max: 1024 * 1024,
             lazy_for: Duration::from_millis(100),
+            observer: None,
         }
     }
 }

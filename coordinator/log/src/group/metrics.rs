@@ -18,6 +18,25 @@ pub struct LogMetrics {
     pub last_latency: Duration,
 }
 
+/// What became of one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchReport {
+    /// Its entries.
+    pub entries: usize,
+    /// Those that were written; duplicates, stale and refused ones not counted.
+    pub written: usize,
+    /// From its first statement to its last verdict.
+    pub took: Duration,
+    /// From the call to the verdict, for the forced entry that had waited longest; none where all were lazy.
+    pub forced_took: Option<Duration>,
+}
+
+/// Is told of each batch, on the writer's task: must not wait.
+pub trait BatchObserver: core::fmt::Debug + Send + Sync {
+    /// A batch is over.
+    fn batch(&self, report: &BatchReport);
+}
+
 /// The counters behind [`LogMetrics`]. Each is exact; together they are no snapshot of one moment.
 #[derive(Debug, Default)]
 pub(super) struct Counters {

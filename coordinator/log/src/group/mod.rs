@@ -11,4 +11,4 @@ mod settle;
 mod writer;
 
 pub use handle::{Failure, Log, LogOptions};
-pub use metrics::LogMetrics;
+pub use metrics::{BatchObserver, BatchReport, LogMetrics};

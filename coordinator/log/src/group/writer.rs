@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::handle::{Failure, LogOptions};
-use super::metrics::Counters;
+use super::metrics::{BatchObserver, BatchReport, Counters};
 use super::settle::settle;
 use crate::{BATCH_ENTRIES_MAX, Entry, Lane, TransactionLog, Verdict};
 
@@ -44,6 +44,7 @@ pub(super) struct Writer {
     entries_max: usize,
     bytes_max: usize,
     lazy_for: Duration,
+    observer: Option<Arc<dyn BatchObserver>>,
     /// Taken out of the queue and not yet written; at most twice a batch.
     waiting: VecDeque<Request>,
     /// Whether more may come.
@@ -70,6 +71,7 @@ impl Writer {
             entries_max: options.batch_entries_max.clamp(1, BATCH_ENTRIES_MAX),
             bytes_max: options.batch_bytes_max,
             lazy_for: options.lazy_for,
+            observer: options.observer.clone(),
             waiting: VecDeque::new(),
             open: true,
         }
@@ -185,6 +187,11 @@ impl Writer {
 
     async fn write(&self, batch: Vec<Request>) -> Option<Failure> {
         let oldest = batch.iter().map(|request| request.queued_at).min()?;
+        let forced = batch
+            .iter()
+            .filter(|request| request.urgency == Urgency::Forced);
+        let oldest_forced = forced.map(|request| request.queued_at).min();
+        let began = Instant::now();
         let (entries, mut waiters): (Vec<Entry>, Vec<_>) = batch
             .into_iter()
             .map(|request| (request.entry, Some(request.answer)))
@@ -199,6 +206,14 @@ impl Writer {
         .await;
         self.counters
             .batch(entries.len(), written, oldest.elapsed());
+        if let Some(observer) = &self.observer {
+            observer.batch(&BatchReport {
+                entries: entries.len(),
+                written,
+                took: began.elapsed(),
+                forced_took: oldest_forced.map(|queued_at| queued_at.elapsed()),
+            });
+        }
         failure
     }
 

@@ -1,0 +1,103 @@
+//! A coordinator process and a participant whose answers the test chooses.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tercet_proto::tercet::v1::admin_service_client::AdminServiceClient;
+use tercet_proto::tercet::v1::transaction_service_client::TransactionServiceClient;
+use tercet_proto::tercet::v1::{Branch, ExecuteTransactionRequest, Transaction, branch};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::harness::databases::Databases;
+use crate::harness::process::Server;
+use crate::harness::scripted::{Call, Scripted};
+use crate::harness::shop::{channel, coordinator_file, free_port, participant};
+
+/// Both of them.
+pub(crate) struct Rig {
+    pub(crate) folder: TempDir,
+    pub(crate) participant: Scripted,
+    pub(crate) coordinator: Server,
+}
+
+impl Rig {
+    /// `more` stands at the end of the coordinator's file.
+    pub(crate) async fn start(more: &str) -> Self {
+        let participant = Scripted::start().await;
+        let folder = TempDir::new().unwrap();
+        let address = participant.address.to_string();
+        let table = self::participant("p", &address, "30s", "act = \"test.v1.ActService\"");
+        let databases = Databases::new(folder.path()).await;
+        let more = format!("{table}{more}");
+        coordinator_file(folder.path(), free_port(), &databases, &more);
+        let coordinator = Self::coordinator(&folder).await;
+        Self {
+            folder,
+            participant,
+            coordinator,
+        }
+    }
+
+    async fn coordinator(folder: &TempDir) -> Server {
+        let arguments = ["serve", "--config", "coordinator.toml"];
+        Server::start(&arguments, folder.path()).await
+    }
+
+    /// `kill -9`, and a new start.
+    pub(crate) async fn restart(self) -> Self {
+        self.coordinator.kill().await;
+        let coordinator = Self::coordinator(&self.folder).await;
+        Self {
+            coordinator,
+            ..self
+        }
+    }
+
+    /// The coordinator's database.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("coordinator.db")
+    }
+
+    pub(crate) fn client(&self) -> TransactionServiceClient<Channel> {
+        TransactionServiceClient::new(channel(&self.coordinator.grpc))
+    }
+
+    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(channel(&self.coordinator.grpc))
+    }
+
+    /// Begins a transaction of one branch whose try is done, and waits for its decision.
+    pub(crate) async fn confirmed(&self, gid: &str) -> Transaction {
+        let mut client = self.client();
+        let executing = client.execute_transaction(execute(gid));
+        let trying = async { self.participant.expect("try").await.done() };
+        let (answer, ()) = tokio::join!(executing, trying);
+        answer.unwrap().into_inner().transaction.unwrap()
+    }
+
+    /// Answers every call with `status` for as long as `future` takes.
+    pub(crate) async fn refusing<T>(&self, status: Status, future: impl Future<Output = T>) -> T {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                value = &mut future => return value,
+                call = self.participant.call() => Call::fail(call, status.clone()),
+            }
+        }
+    }
+}
+
+/// A transaction of one branch.
+pub(crate) fn execute(gid: &str) -> Request<ExecuteTransactionRequest> {
+    Request::new(ExecuteTransactionRequest {
+        gid: gid.into(),
+        branches: vec![Branch {
+            id: "1".into(),
+            participant: "p".into(),
+            action: "act".into(),
+            payload: Some(branch::Payload::Message("payload".into())),
+        }],
+        ..ExecuteTransactionRequest::default()
+    })
+}
