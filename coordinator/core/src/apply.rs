@@ -164,6 +164,22 @@ impl GlobalTransaction {
                     branch.second.next_attempt_at = None;
                 }
             }
+            Note::Held {
+                attention,
+                again_at,
+            } => {
+                self.attention = Some(attention.clone());
+                self.next_check_at = *again_at;
+            }
+            Note::Released { deadline } => {
+                debug_assert!(
+                    *deadline >= self.try_deadline,
+                    "a deadline never moves earlier"
+                );
+                self.attention = None;
+                self.next_check_at = None;
+                self.try_deadline = *deadline;
+            }
             Note::Hurried { .. } => {
                 self.next_check_at = None;
                 for branch in &mut self.branches {

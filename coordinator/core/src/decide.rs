@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::{
     BranchDefinition, BranchId, BranchIndex, CallReport, CancelCause, Decided, Decision, EndedHow,
-    GlobalTransaction, InitiatorReport, Phase, Record, Rejection, RetryPolicy, Timestamp,
+    FenceReading, GlobalTransaction, InitiatorReport, Phase, Record, Rejection, RetryPolicy,
+    Timestamp,
 };
 
 /// Something that happened to a transaction.
@@ -22,6 +23,10 @@ pub enum Event {
     CallFinished(CallReport),
     /// The initiator has answered, or failed to.
     InitiatorAnswered(InitiatorReport),
+    /// The log is a copy that was restored from a backup.
+    Restored,
+    /// The fences of all branches have been read, or couldn't be.
+    FencesRead(Vec<FenceReading>),
     /// A branch is to be added.
     Register(Arc<BranchDefinition>),
     /// The initiator decides to confirm.
@@ -77,6 +82,8 @@ impl GlobalTransaction {
             Event::Woken => Ok(self.due(around)),
             Event::CallFinished(report) => Ok(self.call_finished(report, around)),
             Event::InitiatorAnswered(report) => Ok(self.initiator_answered(report, around)),
+            Event::Restored => Ok(self.hold(around.now)),
+            Event::FencesRead(readings) => Ok(self.fences_read(readings, around)),
             Event::Register(definition) => self.register(definition, around),
             Event::Confirm => self.confirm(around),
             Event::Cancel { reason } => self.cancel(reason, around),
@@ -89,7 +96,7 @@ impl GlobalTransaction {
     }
 
     /// The decision, and whatever it brings with it at once: branches that need no call, and perhaps the end.
-    fn decision(
+    pub(crate) fn decision(
         &self,
         decision: Decision,
         cause: Option<CancelCause>,

@@ -25,6 +25,8 @@ pub struct Outstanding {
     pub calls: Vec<Call>,
     /// The initiator is to be asked.
     pub ask_initiator: bool,
+    /// The participants' fences are to be read: the transaction is held because the log was restored.
+    pub read_fences: bool,
     /// The next time at which something may become due; always later than the `now` that was asked about.
     pub wake_at: Option<Timestamp>,
 }
@@ -92,6 +94,12 @@ impl GlobalTransaction {
 
     fn outstanding_tries(&self, moment: Moment<'_>, outstanding: &mut Outstanding) {
         let now = moment.now;
+        if self.is_held() {
+            return match moment.still_ahead(self.next_check_at) {
+                Some(at) => outstanding.wake(at, now),
+                None => outstanding.read_fences = true,
+            };
+        }
         outstanding.wake(self.try_deadline, now);
         let is_past = now >= self.try_deadline;
         if self.options.initiator.is_some() && is_past {

@@ -116,6 +116,18 @@ pub enum Note {
         /// When.
         at: Timestamp,
     },
+    /// The log was restored: nothing is decided or called until the participants' fences have been read.
+    Held {
+        /// Why, and since when.
+        attention: Attention,
+        /// When the fences are read next; unset: at once.
+        again_at: Option<Timestamp>,
+    },
+    /// It goes on where it stands.
+    Released {
+        /// Its deadline from now on; never earlier than before.
+        deadline: Timestamp,
+    },
 }
 
 impl Record {
@@ -127,7 +139,13 @@ impl Record {
             | Self::Renewed(_)
             | Self::Decided(_)
             | Self::Ended(_)
-            | Self::Noted(Note::Parked { .. } | Note::Resumed { .. } | Note::Hurried { .. })
+            | Self::Noted(
+                Note::Parked { .. }
+                | Note::Resumed { .. }
+                | Note::Hurried { .. }
+                | Note::Held { .. }
+                | Note::Released { .. },
+            )
             | Self::BranchEnded {
                 how: EndedHow::Forced,
                 ..

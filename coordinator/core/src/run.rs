@@ -14,6 +14,7 @@
 //!
 //! Recovery is [`Run::recovered`] and nothing else: the durable state in, the same questions asked.
 
+mod appends;
 mod deferred;
 mod effects;
 
@@ -51,6 +52,9 @@ pub struct Run {
     /// Commands that wait for a call.
     deferred: Deferred,
     asking: bool,
+    reading: bool,
+    /// The log is a restored copy, and the hold isn't durable yet.
+    to_hold: bool,
     dirty_since: Option<Timestamp>,
     append_failures: u32,
     append_not_before: Option<Timestamp>,
@@ -93,6 +97,8 @@ impl Run {
             sent: BTreeSet::new(),
             deferred: Deferred::default(),
             asking: false,
+            reading: false,
+            to_hold: false,
             dirty_since: None,
             append_failures: 0,
             append_not_before: None,
@@ -175,6 +181,7 @@ impl Run {
             && self.effects.is_empty()
             && self.deferred.is_empty()
             && !self.asking
+            && !self.reading
     }
 
     fn advance(&mut self, now: Timestamp) {
@@ -195,14 +202,24 @@ impl Run {
             .filter(|at| now < *at && *at <= longest);
         self.dirty_since = self.dirty_since.map(|since| since.min(now));
         if self.append_not_before.is_none() {
-            if let Ok(records) = self.decide(&Event::Woken, now) {
+            let due = if self.is_unheld() {
+                Event::Restored
+            } else {
+                Event::Woken
+            };
+            if let Ok(records) = self.decide(&due, now) {
                 self.commit(&records, None, now);
             }
             self.flush_when_due(now);
         }
-        if self.appending.is_none() {
+        if self.appending.is_none() && !self.is_unheld() {
             self.emit_calls(now);
         }
+    }
+
+    /// Whether it is still to be held because the log was restored.
+    fn is_unheld(&self) -> bool {
+        self.to_hold && self.transaction.state.decision().is_none()
     }
 
     fn process(&mut self, input: Input, now: Timestamp) {
@@ -231,6 +248,16 @@ impl Run {
                     self.commit(&records, None, now);
                 }
             }
+            Input::Restored => self.to_hold = true,
+            Input::FencesRead(readings) => {
+                self.reading = false;
+                if self.lost.is_some() {
+                    return;
+                }
+                if let Ok(records) = self.decide(&Event::FencesRead(readings), now) {
+                    self.commit(&records, None, now);
+                }
+            }
             Input::Command(id, command) => self.command(id, command, now),
         }
     }
@@ -245,7 +272,14 @@ impl Run {
             self.deferred.force(index, id);
             return;
         }
-        if command == Command::Confirm && self.deferred.holds_confirms(&self.transaction) {
+        if self.is_unheld() {
+            let why = "it was restored from a backup".to_owned();
+            return self.answer(id, Err(Rejection::LogUnavailable(why)));
+        }
+        if command == Command::Confirm
+            && !self.transaction.is_held()
+            && self.deferred.holds_confirms(&self.transaction)
+        {
             return self.deferred.confirm(id);
         }
         match self.decide(&command.into_event(), now) {
@@ -342,90 +376,6 @@ impl Run {
         );
     }
 
-    fn flush_when_due(&mut self, now: Timestamp) {
-        let is_due = self
-            .dirty_since
-            .is_some_and(|since| now >= since.saturating_add(self.policy.lazy_for));
-        if is_due && self.appending.is_none() {
-            self.start_append(self.transaction.clone(), Vec::new(), Urgency::Forced, false);
-        }
-    }
-
-    fn start_append(
-        &mut self,
-        next: GlobalTransaction,
-        commands: Vec<CommandId>,
-        urgency: Urgency,
-        definition_changed: bool,
-    ) {
-        let append = Append {
-            expected: self.version,
-            urgency,
-            definition_changed,
-            commands: commands.clone(),
-        };
-        self.appending = Some(Appending {
-            next: Box::new(next),
-            commands,
-        });
-        self.effects.push_back(Effect::Append(append));
-    }
-
-    fn append_finished(&mut self, verdict: AppendVerdict, now: Timestamp) {
-        let Some(Appending { mut next, commands }) = self.appending.take() else {
-            return;
-        };
-        let answer = match verdict {
-            AppendVerdict::Written => {
-                next.mark_durable();
-                let known = self.transaction.branches.len();
-                for (index, branch) in next.branches.iter().enumerate().skip(known) {
-                    if branch.definition.tried_by == TriedBy::Caller {
-                        self.sent.insert(index);
-                    }
-                }
-                self.transaction = *next;
-                self.version += 1;
-                self.dirty_since = None;
-                self.append_failures = 0;
-                self.append_not_before = None;
-                Ok(())
-            }
-            AppendVerdict::Unavailable(why) => {
-                self.append_later(now);
-                Err(Rejection::LogUnavailable(why))
-            }
-            AppendVerdict::Invalid(why) => {
-                self.append_later(now);
-                Err(Rejection::LogInvalid(why))
-            }
-            AppendVerdict::Lost => {
-                self.lost = Some(Rejection::NotOwner);
-                Err(Rejection::NotOwner)
-            }
-        };
-        if self.version == 0 {
-            // A begin that the log didn't take leaves nothing behind.
-            self.lost = answer.clone().err();
-        }
-        for command in commands {
-            self.answer(command, answer.clone());
-        }
-        if let Some(rejection) = self.lost.clone() {
-            for command in self.deferred.take_all() {
-                self.answer(command, Err(rejection.clone()));
-            }
-        }
-    }
-
-    fn append_later(&mut self, now: Timestamp) {
-        self.append_failures = self.append_failures.saturating_add(1);
-        let delay = self
-            .policy
-            .delay(&self.transaction.gid, "/append", self.append_failures);
-        self.append_not_before = Some(now.saturating_add(delay));
-    }
-
     fn emit_calls(&mut self, now: Timestamp) {
         let outstanding = self.transaction.outstanding(now, &self.policy);
         for call in outstanding.calls {
@@ -433,6 +383,10 @@ impl Run {
         }
         // Its answer is a decision: there is no use in asking while the log doesn't take one.
         let can_decide = self.append_not_before.is_none();
+        if outstanding.read_fences && !self.reading && can_decide {
+            self.reading = true;
+            self.effects.push_back(Effect::ReadFences);
+        }
         if outstanding.ask_initiator && !self.asking && can_decide {
             self.asking = true;
             self.effects.push_back(Effect::AskInitiator);

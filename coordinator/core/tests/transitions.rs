@@ -245,6 +245,7 @@ fn events() -> Vec<(&'static str, Event, Duration)> {
             Event::Renew(Duration::from_millis(1)),
             soon,
         ),
+        ("the log is a restored copy", Event::Restored, soon),
         ("operator: retry", Event::Retry, soon),
         (
             "operator: park",
@@ -283,6 +284,8 @@ fn name(record: &Record) -> String {
         Record::Noted(Note::Parked { .. }) => "Noted(parked)".into(),
         Record::Noted(Note::Resumed { .. }) => "Noted(resumed)".into(),
         Record::Noted(Note::Hurried { .. }) => "Noted(hurried)".into(),
+        Record::Noted(Note::Held { .. }) => "Noted(held)".into(),
+        Record::Noted(Note::Released { .. }) => "Noted(released)".into(),
     }
 }
 

@@ -181,7 +181,7 @@ impl GlobalTransaction {
         report: &InitiatorReport,
         around: &Surroundings<'_>,
     ) -> Vec<Record> {
-        if self.state != TransactionState::Trying {
+        if self.state != TransactionState::Trying || self.is_held() {
             return Vec::new();
         }
         match report.answer {

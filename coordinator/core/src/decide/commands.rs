@@ -49,6 +49,7 @@ impl GlobalTransaction {
             };
         }
         self.only_undecided()?;
+        self.only_not_held()?;
         if self.branches.len() >= around.policy.branches_max {
             return Err(Rejection::TooManyBranches(self.branches.len()));
         }
@@ -72,7 +73,7 @@ impl GlobalTransaction {
         match self.state.decision() {
             Some(Decision::Confirm) => return Ok(Vec::new()),
             Some(Decision::Cancel) => return Err(Rejection::AlreadyDecided(Decision::Cancel)),
-            None => {}
+            None => self.only_not_held()?,
         }
         match self.branches.iter().find(|branch| !branch.allows_confirm()) {
             Some(branch) => Err(Rejection::BranchNotTried(branch.definition.id.clone())),
@@ -89,6 +90,7 @@ impl GlobalTransaction {
             Some(Decision::Cancel) => Ok(Vec::new()),
             Some(Decision::Confirm) => Err(Rejection::AlreadyDecided(Decision::Confirm)),
             None => {
+                self.only_not_held()?;
                 let cause = CancelCause {
                     reason: CancelReason::Requested,
                     branch: None,
@@ -106,6 +108,7 @@ impl GlobalTransaction {
         now: Timestamp,
     ) -> Result<Vec<Record>, Rejection> {
         self.only_undecided()?;
+        self.only_not_held()?;
         let deadline = now.saturating_add(timeout);
         Ok(if deadline > self.try_deadline {
             vec![Record::Renewed(deadline)]
@@ -150,6 +153,9 @@ impl GlobalTransaction {
     }
 
     pub(super) fn resume(&self, now: Timestamp) -> Result<Vec<Record>, Rejection> {
+        if self.is_held() {
+            return Ok(self.release(now));
+        }
         self.only_decided()?;
         let parked = self
             .branches

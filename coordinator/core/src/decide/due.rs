@@ -10,6 +10,9 @@ use crate::{
 
 impl GlobalTransaction {
     pub(super) fn due(&self, around: &Surroundings<'_>) -> Vec<Record> {
+        if self.is_held() {
+            return Vec::new();
+        }
         if self.state == TransactionState::Trying {
             return match self.due_decision(around.now) {
                 Some((decision, cause)) => self.decision(decision, cause, around),

@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::{BranchDefinition, BranchId, Call, CallReport, Event, InitiatorReport, Rejection};
+use crate::{
+    BranchDefinition, BranchId, Call, CallReport, Event, FenceReading, InitiatorReport, Rejection,
+};
 
 /// Names a command until it is answered. Its owner chooses it and keeps what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +64,10 @@ pub enum Input {
     CallFinished(CallReport),
     /// The initiator has answered, or failed to.
     InitiatorAnswered(InitiatorReport),
+    /// The log is a restored copy. The first input of each transaction that is gone on with then.
+    Restored,
+    /// The fences of all branches were read, or couldn't be.
+    FencesRead(Vec<FenceReading>),
     /// Somebody asks for something.
     Command(CommandId, Command),
 }
@@ -110,6 +116,8 @@ pub enum Effect {
     Call(Call),
     /// Ask the initiator, and hand back its answer.
     AskInitiator,
+    /// Read the fence of every branch, and hand back what stands there.
+    ReadFences,
     /// Answer a command: its facts are durable, or it changes nothing, or it is rejected.
     Answer {
         /// Which.

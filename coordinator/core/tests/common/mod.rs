@@ -96,6 +96,8 @@ pub struct Bench {
     pub answers: BTreeMap<CommandId, Result<(), Rejection>>,
     /// Questions to the initiator that aren't answered.
     pub asked: u32,
+    /// The fences are being read.
+    pub reading: bool,
     commands: u64,
 }
 
@@ -144,6 +146,7 @@ impl Bench {
             log: Vec::new(),
             answers: BTreeMap::new(),
             asked: 0,
+            reading: false,
             commands: 0,
         };
         bench.drain();
@@ -166,6 +169,10 @@ impl Bench {
                     self.calls.push(call);
                 }
                 Effect::AskInitiator => self.asked += 1,
+                Effect::ReadFences => {
+                    assert!(!self.reading, "the fences are read once at a time");
+                    self.reading = true;
+                }
                 Effect::Answer { command, result } => {
                     assert!(
                         self.answers.insert(command, result).is_none(),
@@ -298,6 +305,16 @@ impl Bench {
 
     /// A crash: what isn't durable is lost, and the last durable state is recovered.
     pub fn crash(&mut self) {
+        self.come_back(Input::Woken);
+    }
+
+    /// The log is a copy that holds no more than its first `kept` appends.
+    pub fn restore(&mut self, kept: usize) {
+        self.log.truncate(kept);
+        self.come_back(Input::Restored);
+    }
+
+    fn come_back(&mut self, first: Input) {
         let durable = self.log.last().expect("something durable").clone();
         let mut recovered = durable;
         for branch in &mut recovered.branches {
@@ -308,7 +325,8 @@ impl Bench {
         self.calls.clear();
         self.append = None;
         self.asked = 0;
-        self.feed(Input::Woken);
+        self.reading = false;
+        self.feed(first);
     }
 
     pub fn state(&self) -> TransactionState {

@@ -39,6 +39,8 @@ impl World {
                 Effect::Append(append) => self.effect_append(gid, &append),
                 Effect::Call(call) => self.effect_call(gid, call),
                 Effect::AskInitiator => self.ask_initiator(gid),
+                // No log is restored here.
+                Effect::ReadFences => {}
                 Effect::Answer { command, result } => self.command_answered(gid, command, result),
             }
         }

@@ -134,7 +134,7 @@ impl World {
                         wrong = Some("a call without its durable decision");
                     }
                 }
-                Effect::AskInitiator | Effect::Answer { .. } => {}
+                Effect::AskInitiator | Effect::ReadFences | Effect::Answer { .. } => {}
             }
         }
         self.wire.extend(sent);

@@ -1,0 +1,93 @@
+//! The append under way: started, finished, and put off after a failure. At most one at a time.
+//!
+//! What must never happen here: a guess about what became of an append.
+
+use super::{Append, AppendVerdict, Appending, CommandId, Effect, Run, Urgency};
+use crate::{GlobalTransaction, Rejection, Timestamp, TriedBy};
+
+impl Run {
+    pub(super) fn flush_when_due(&mut self, now: Timestamp) {
+        let is_due = self
+            .dirty_since
+            .is_some_and(|since| now >= since.saturating_add(self.policy.lazy_for));
+        if is_due && self.appending.is_none() {
+            self.start_append(self.transaction.clone(), Vec::new(), Urgency::Forced, false);
+        }
+    }
+
+    pub(super) fn start_append(
+        &mut self,
+        next: GlobalTransaction,
+        commands: Vec<CommandId>,
+        urgency: Urgency,
+        definition_changed: bool,
+    ) {
+        let append = Append {
+            expected: self.version,
+            urgency,
+            definition_changed,
+            commands: commands.clone(),
+        };
+        self.appending = Some(Appending {
+            next: Box::new(next),
+            commands,
+        });
+        self.effects.push_back(Effect::Append(append));
+    }
+
+    pub(super) fn append_finished(&mut self, verdict: AppendVerdict, now: Timestamp) {
+        let Some(Appending { mut next, commands }) = self.appending.take() else {
+            return;
+        };
+        let answer = match verdict {
+            AppendVerdict::Written => {
+                next.mark_durable();
+                let known = self.transaction.branches.len();
+                for (index, branch) in next.branches.iter().enumerate().skip(known) {
+                    if branch.definition.tried_by == TriedBy::Caller {
+                        self.sent.insert(index);
+                    }
+                }
+                self.transaction = *next;
+                self.to_hold &= !self.transaction.is_held();
+                self.version += 1;
+                self.dirty_since = None;
+                self.append_failures = 0;
+                self.append_not_before = None;
+                Ok(())
+            }
+            AppendVerdict::Unavailable(why) => {
+                self.append_later(now);
+                Err(Rejection::LogUnavailable(why))
+            }
+            AppendVerdict::Invalid(why) => {
+                self.append_later(now);
+                Err(Rejection::LogInvalid(why))
+            }
+            AppendVerdict::Lost => {
+                self.lost = Some(Rejection::NotOwner);
+                Err(Rejection::NotOwner)
+            }
+        };
+        if self.version == 0 {
+            // A begin that the log didn't take leaves nothing behind.
+            self.lost = answer.clone().err();
+        }
+        for command in commands {
+            self.answer(command, answer.clone());
+        }
+        if let Some(rejection) = self.lost.clone() {
+            for command in self.deferred.take_all() {
+                self.answer(command, Err(rejection.clone()));
+            }
+        }
+    }
+
+    fn append_later(&mut self, now: Timestamp) {
+        self.append_failures = self.append_failures.saturating_add(1);
+        let delay = self
+            .policy
+            .delay(&self.transaction.gid, "/append", self.append_failures);
+        self.append_not_before = Some(now.saturating_add(delay));
+    }
+}
