@@ -23,6 +23,7 @@
 
 mod connections;
 mod error;
+mod give_back;
 mod holder;
 pub mod mysql;
 mod schema;
@@ -32,6 +33,7 @@ mod url;
 
 pub use connections::Connections;
 pub use error::{ErrorClass, OpenError, classify};
+pub use give_back::give_back;
 pub use holder::{Holder, HolderError, HolderLock};
 pub use schema::{Migratable, Schema};
 pub use schema_state::{SchemaError, SchemaState};

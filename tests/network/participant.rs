@@ -22,6 +22,10 @@ use crate::{
     world::Shared,
 };
 
+/// How much of the work is slow.
+const SLOW: f64 = 0.05;
+/// How slow it can be; callers wait for 300 ms.
+const SLOW_MS_MAX: u64 = 900;
 /// The action's service.
 pub(crate) const SERVICE: &str = "network.v1.PayService";
 
@@ -95,8 +99,8 @@ impl Pay {
             .ok_or_else(|| Status::invalid_argument("tercet-phase"))?;
         let amount = *request.get_ref();
         self.shared.promised(self.name, &key, phase).await;
-        tokio::time::sleep(self.shared.pause(30)).await;
         if self.shared.bug == Some(Bug::AnswersBeforeItWrites) {
+            tokio::time::sleep(self.shared.pause(30)).await;
             let pay = self.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(60)).await;
@@ -104,12 +108,30 @@ impl Pay {
             });
             return Ok(Response::new(amount));
         }
-        let answer = self.apply(&key, phase, amount);
+        let pay = self.clone();
+        let pause = self.pause();
+        // Work that has begun goes on when its caller has given up, as an SQL transaction does.
+        let work = tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            pay.apply(&key, phase, amount)
+        });
+        let answer = work
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?;
         // What crashes here has written and not answered.
         tokio::time::sleep(self.shared.pause(30)).await;
         match answer {
             Answer::Done => Ok(Response::new(amount)),
             Answer::Refused(reason) => Err(refusal(reason)),
+        }
+    }
+
+    /// How long the work takes: seldom longer than the caller waits.
+    fn pause(&self) -> Duration {
+        if self.shared.fraction() < SLOW {
+            self.shared.pause(SLOW_MS_MAX)
+        } else {
+            self.shared.pause(30)
         }
     }
 

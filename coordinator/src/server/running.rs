@@ -75,7 +75,7 @@ impl Running {
         self.server.announce();
     }
 
-    /// Begins the drain of this coordinator and of everything that shares its [`Drain`](crate::Drain).
+    /// Begins the drain of this coordinator and of everything that shares its [`Drain`](tercet_service::Drain).
     pub fn drain(&self) {
         self.server.drain();
     }

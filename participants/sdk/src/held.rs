@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Pool};
+use tercet_database::give_back;
 
 /// How long one SQL transaction, or one statement outside of one, may take. Longer than the server waits for a row or
 /// for a silent client.
@@ -60,10 +61,13 @@ impl<D: Database> Held<D> {
 
 impl<D: Database> Drop for Held<D> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && self.is_given_up.load(Ordering::Relaxed)
-        {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if self.is_given_up.load(Ordering::Relaxed) {
             drop(connection.detach());
+        } else {
+            give_back(connection);
         }
     }
 }

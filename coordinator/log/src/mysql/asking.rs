@@ -5,7 +5,7 @@ use core::time::Duration;
 use sqlx::MySqlConnection;
 use sqlx::pool::PoolConnection;
 use tercet_database::mysql::Database;
-use tercet_database::{ErrorClass, classify};
+use tercet_database::{ErrorClass, classify, give_back};
 use tokio::time::timeout;
 
 use super::{Db, log_error};
@@ -90,7 +90,9 @@ impl Guard {
             return Err(sqlx::Error::PoolClosed);
         };
         let answer = ask(connection).await?;
-        drop(self.0.take());
+        if let Some(connection) = self.0.take() {
+            give_back(connection);
+        }
         Ok(answer)
     }
 }

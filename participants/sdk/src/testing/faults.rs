@@ -16,10 +16,11 @@ use tokio::sync::Barrier;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Connection, Database, Db, Fixture, HotSpend, WalletTable, queries};
+use super::{Connection, Database, Db, Fixture, HotSpend, WalletTable, dialect, queries};
 use crate::context::BranchContext;
 use crate::error::ActionError;
 use crate::fence::{Fence, FenceOptions, FenceState, Phase};
+use crate::held::Held;
 use crate::hot::{HotCalls, HotRows};
 use crate::served::{PlainCalls, Served};
 use crate::testing::{Amount, WALLET, context, request, seed};
@@ -148,11 +149,7 @@ async fn a_connection_that_is_cut_at_the_commit_is_in_doubt_and_the_repeat_settl
 async fn a_connection_that_is_cut_before_the_commit_costs_the_caller_nothing() {
     let far = given!(Far::new());
     let mut tried = 0;
-    for statement in [
-        &b"BEGIN"[..],
-        b"insert into tercet_fence",
-        b"update wallet set",
-    ] {
+    for statement in dialect::STATEMENTS {
         for moment in [Moment::Before, Moment::After, Moment::Answered] {
             for (kind, calls) in far.both() {
                 let word = String::from_utf8_lossy(statement).replace(' ', "-");
@@ -227,7 +224,7 @@ async fn connections_that_fall_silent_are_replaced_by_others() {
     let size = far.database.writer().options().get_max_connections();
     let mut all = Vec::new();
     for _ in 0..size {
-        all.push(far.database.writer().acquire().await.unwrap());
+        all.push(Held::of(far.database.writer()).await.unwrap());
     }
     drop(all);
     for connection in far.proxy.connections() {
@@ -255,6 +252,26 @@ async fn connections_that_fall_silent_are_replaced_by_others() {
             .unwrap();
     }
     assert_eq!(far.fixture.balance().await.1, i64::from(size));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_fall_silent_on_their_way_back_leave_their_places() {
+    let far = given!(Far::new());
+    let size = far.database.writer().options().get_max_connections();
+    let mut all = Vec::new();
+    for _ in 0..size {
+        all.push(Held::of(far.database.writer()).await.unwrap());
+    }
+    for connection in far.proxy.connections() {
+        for direction in Direction::BOTH {
+            connection.set(direction, Flow::Hold);
+        }
+    }
+    drop(all);
+    until_answered(&far.plain, Phase::Try, "b", 1)
+        .await
+        .unwrap();
+    assert_eq!(far.fixture.balance().await.1, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,3 +59,7 @@ pub(crate) async fn fill(connection: &mut Connection, doublings: u32, at: i64) -
     }
     Ok(())
 }
+
+/// How statements begin on their way to the server, for a proxy to aim at.
+pub(crate) const STATEMENTS: [&[u8]; 3] =
+    [b"BEGIN", b"insert into tercet_fence", b"update wallet set"];
