@@ -6,11 +6,13 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use prost::Message as _;
 use tercet_proto::shop::stock::v1::NotifyRequest;
 use tercet_proto::tercet::v1::{ExecuteTransactionRequest, GetTransactionRequest};
 use tercet_test_databases::Options;
+use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use crate::answers::Told;
@@ -22,6 +24,8 @@ use crate::world::{World, moment};
 
 /// Deals of a round.
 const DEALS: usize = 60;
+/// How long a client waits for the decision of a begin that nothing holds up but the log.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 /// Clients' calls that fail before a fault is over, so that it is felt by many.
 const FAILURES: usize = 6;
 
@@ -56,13 +60,32 @@ async fn begin(world: &World, gid: &str, padding: usize) -> Result<(), Status> {
     Ok(())
 }
 
-/// Begins until one is refused; its gid, and how.
-async fn begin_until_refused(world: &World, name: &str, padding: usize) -> (String, Status) {
+/// A begin that was refused, and those before it that nobody was told about.
+struct Refusal {
+    gid: String,
+    status: Status,
+    waiting: Vec<String>,
+    padding: usize,
+}
+
+/// Begins until one is refused.
+async fn begin_until_refused(world: &World, name: &str, padding: usize) -> Refusal {
     let refusing = async {
+        let mut waiting = Vec::new();
         for number in 0.. {
             let gid = format!("{name}-{number}");
-            if let Err(status) = begin(world, &gid, padding).await {
-                return (gid, status);
+            // One that was taken when there was room, and whose decision found none, has to wait for room.
+            match timeout(BEGIN_PATIENCE, begin(world, &gid, padding)).await {
+                Ok(Err(status)) => {
+                    return Refusal {
+                        gid,
+                        status,
+                        waiting,
+                        padding,
+                    };
+                }
+                Ok(Ok(())) => {}
+                Err(_) => waiting.push(gid),
             }
         }
         unreachable!("there are enough numbers")
@@ -70,12 +93,17 @@ async fn begin_until_refused(world: &World, name: &str, padding: usize) -> (Stri
     patiently("a begin to be refused", refusing).await
 }
 
-/// It was refused for the log's sake, has not begun, and is taken as soon as the log can.
-async fn is_taken_later(world: &World, gid: &str) {
-    until("the same gid to be taken", || async {
-        begin(world, gid, 0).await.ok()
-    })
-    .await;
+impl Refusal {
+    /// It was refused for the log's sake, has not begun, and is taken as soon as the log can; those that had begun are
+    /// decided.
+    async fn is_over(&self, world: &World) {
+        for gid in self.waiting.iter().chain([&self.gid]) {
+            until("the same gid to be taken", || async {
+                begin(world, gid, self.padding).await.ok()
+            })
+            .await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +124,7 @@ async fn killed_and_started_again_it_has_every_decision_and_is_found_without_a_r
                 let more = usize::try_from(seed.below(10)).unwrap();
                 // All may be answered already.
                 let some = rig.world.answers.reach(since, more);
-                let _late = tokio::time::timeout(std::time::Duration::from_secs(3), some).await;
+                let _late = timeout(Duration::from_secs(3), some).await;
             }
         })
         .await;
@@ -133,15 +161,20 @@ async fn read_only_for_a_while_it_refuses_what_is_new_and_loses_nothing() {
     rig.under_load(&mut seed, "read-only", DEALS, async |rig, seed| {
         moment(seed.below(60)).await;
         rig.sql("SET GLOBAL read_only = ON").await;
-        let (gid, refused) = begin_until_refused(&rig.world, "read-only", 0).await;
-        assert_eq!(reason(&refused), "LOG_UNAVAILABLE", "{refused:?}");
+        let refusal = begin_until_refused(&rig.world, "read-only", 0).await;
+        assert_eq!(
+            reason(&refusal.status),
+            "LOG_UNAVAILABLE",
+            "{:?}",
+            refusal.status
+        );
         // What is known is shown.
         let (known, _) = rig.world.answers.all().pop_first().unwrap();
         let request = GetTransactionRequest { gid: known };
         let mut client = rig.world.shop.transactions();
         client.get_transaction(request).await.unwrap();
         rig.sql("SET GLOBAL read_only = OFF").await;
-        is_taken_later(&rig.world, &gid).await;
+        refusal.is_over(&rig.world).await;
     })
     .await;
 }
@@ -187,9 +220,16 @@ async fn full_it_refuses_what_is_new_and_goes_on_when_there_is_room_again() {
     };
     rig.under_load(&mut seed, "full", DEALS, async |rig, _| {
         limit(rig, "16777216");
-        let (gid, refused) = begin_until_refused(&rig.world, "full", 300_000).await;
-        assert_eq!(reason(&refused), "LOG_UNAVAILABLE", "{refused:?}");
-        let request = GetTransactionRequest { gid: gid.clone() };
+        let refusal = begin_until_refused(&rig.world, "full", 300_000).await;
+        assert_eq!(
+            reason(&refusal.status),
+            "LOG_UNAVAILABLE",
+            "{:?}",
+            refusal.status
+        );
+        let request = GetTransactionRequest {
+            gid: refusal.gid.clone(),
+        };
         let mut client = rig.world.shop.transactions();
         let unknown = client.get_transaction(request).await.unwrap_err();
         assert_eq!(
@@ -198,7 +238,7 @@ async fn full_it_refuses_what_is_new_and_goes_on_when_there_is_room_again() {
             "it was refused and has begun"
         );
         limit(rig, "unlimited");
-        is_taken_later(&rig.world, &gid).await;
+        refusal.is_over(&rig.world).await;
     })
     .await;
 }

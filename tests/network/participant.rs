@@ -111,11 +111,11 @@ impl Pay {
         let pay = self.clone();
         let pause = self.pause();
         // Work that has begun goes on when its caller has given up, as an SQL transaction does.
-        let work = tokio::spawn(async move {
+        let working = tokio::spawn(async move {
             tokio::time::sleep(pause).await;
             pay.apply(&key, phase, amount)
         });
-        let answer = work
+        let answer = working
             .await
             .map_err(|error| Status::internal(error.to_string()))?;
         // What crashes here has written and not answered.
