@@ -3,13 +3,17 @@
 use tercet_participant::{Action, ActionError, BranchContext, Refusal, now_micros};
 use tercet_proto::shop::order::v1::{CreateOrderRequest, CreateOrderTryResponse};
 
-use super::order::{State, Submission};
+use super::campaign::{self, queries as campaigns};
+use super::desk::Desk;
+use super::queries::NewOrder;
 use super::{Connection, Db, queries};
 use crate::number;
+use crate::order::{Hold, Submission};
+use crate::state::Event;
 
 /// Writes orders.
 #[derive(Debug)]
-pub(super) struct Create;
+pub(super) struct Create(pub(super) Desk);
 
 impl Action for Create {
     type Db = Db;
@@ -23,18 +27,32 @@ impl Action for Create {
         context: &BranchContext,
         request: CreateOrderRequest,
     ) -> Result<CreateOrderTryResponse, ActionError> {
+        let given = request.order_no.clone();
         let submission = Submission::from(request);
         submission.check()?;
-        let order_no = number::new();
-        if queries::insert(
-            &mut *connection,
-            context,
-            &order_no,
-            &submission,
-            now_micros(),
-        )
-        .await?
-        {
+        let now = now_micros();
+        let campaign = campaign::verify(&mut *connection, &submission, now).await?;
+        let is_named = !given.is_empty();
+        let order_no = if is_named { given } else { number::new(now) };
+        let is_held = campaign
+            .as_ref()
+            .is_none_or(|campaign| campaign.is_taken_at_order != 0);
+        let new = NewOrder {
+            order_no: &order_no,
+            hold: if is_held { Hold::Held } else { Hold::None },
+            // An order that is named by nobody else is known to nobody else.
+            stock_ref: if is_named { &order_no } else { "" },
+            points_ref: if is_named { &order_no } else { context.gid() },
+            now,
+        };
+        if let Some(campaign) = &campaign {
+            let (id, user) = (&campaign.campaign_id, &submission.user_id);
+            if !campaigns::take_place(&mut *connection, id, user, &order_no).await? {
+                let message = format!("{user} has an order in campaign {id}");
+                return Err(Refusal::precondition("ONE_PER_USER", message).into());
+            }
+        }
+        if queries::insert(&mut *connection, context, new, &submission).await? {
             return Ok(CreateOrderTryResponse { order_no });
         }
         if queries::by_request(connection, &submission.request_id)
@@ -56,7 +74,7 @@ impl Action for Create {
         context: &BranchContext,
         _: CreateOrderRequest,
     ) -> Result<(), ActionError> {
-        settle(connection, context, State::Created).await
+        self.settle(connection, context, Event::Placed).await
     }
 
     async fn on_cancel(
@@ -65,22 +83,31 @@ impl Action for Create {
         context: &BranchContext,
         _: CreateOrderRequest,
     ) -> Result<(), ActionError> {
-        settle(connection, context, State::Cancelled).await
+        self.settle(connection, context, Event::PlacingCancelled)
+            .await
     }
 }
 
-/// The fence says that the order is pending; if it isn't, the table was changed by hand. A person must look, and the
-/// branch stays open until then.
-async fn settle(
-    connection: &mut Connection,
-    context: &BranchContext,
-    to: State,
-) -> Result<(), ActionError> {
-    if queries::settle(connection, context, to, now_micros()).await? {
-        return Ok(());
+impl Create {
+    /// The fence says that the order is pending; if it isn't, the table was changed by hand. A person must look, and the
+    /// branch stays open until then.
+    async fn settle(
+        &self,
+        connection: &mut Connection,
+        context: &BranchContext,
+        event: Event,
+    ) -> Result<(), ActionError> {
+        let lost = || {
+            let message = format!("the order of {} should be pending and isn't", context.gid());
+            ActionError::Internal(message)
+        };
+        let order = queries::by_branch(&mut *connection, context)
+            .await?
+            .ok_or_else(lost)?;
+        match self.0.change(connection, order, event, |_, _| Ok(())).await {
+            Ok(_) => Ok(()),
+            Err(ActionError::Refused(_)) => Err(lost()),
+            Err(error) => Err(error),
+        }
     }
-    Err(ActionError::Internal(format!(
-        "the order of {} should be pending and isn't",
-        context.gid()
-    )))
 }

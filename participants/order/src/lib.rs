@@ -1,15 +1,22 @@
 //! The demo shop's order service.
 //!
-//! It plays both parts: its `PlaceOrder` begins a global transaction over order, stock and points through the
-//! client crate, and its action `order.create` ([`CREATE`]) is one of that transaction's branches.
+//! It plays both parts: its public rpcs begin global transactions over order, stock and points through the client crate,
+//! and its actions (`order.create`, [`CREATE`], and the others below) are branches of them. Where an order may go from where
+//! it stands is one table, `state.rs`, drawn in `docs/shop.md`; each step is one conditional update that names the state it
+//! expects, so that of two changes that race one wins. What must happen later (an unpaid order ends, a hold ends, a
+//! receipt is assumed) is a row with a time.
 //!
-//! Must never: touch another service's data; place a second order for one request id.
+//! Must never: touch another service's data; place a second order for one request id; call anybody while an SQL
+//! transaction is open.
 //!
-//! Where next: `place.rs` for the transaction, `create.rs` for the action, `queries.rs` for its SQL.
+//! Where next: `state.rs` for the states, `desk.rs` for how an order changes, `place.rs` and `close.rs` for transactions,
+//! `actions.rs` for the order's part in them, `deadline.rs` for time, `queries.rs` for the SQL.
 
 mod mysql;
 mod number;
+mod order;
 mod sqlite;
+mod state;
 
 use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::CallLayer;
@@ -20,6 +27,10 @@ use tercet_service::Drain;
 pub const PORT: u16 = 7411;
 /// The service of the action `order.create`.
 pub const CREATE: &str = "shop.order.v1.CreateOrderService";
+/// The service of the action `order.close`.
+pub const CLOSE: &str = "shop.order.v1.CloseOrderService";
+/// The service of the action `order.release_hold`.
+pub const RELEASE_HOLD: &str = "shop.order.v1.ReleaseHoldService";
 
 /// Starts the service. The tables of an empty database are made; the coordinator need not be there yet.
 pub async fn serve(

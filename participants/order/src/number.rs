@@ -1,23 +1,28 @@
-//! Order numbers: random, so that two of them don't tell how many orders lie between.
+//! Order numbers: they sort by time, and the rest is random, so that two of them don't tell how many orders lie between.
 
 use rand::Rng;
 
-/// Crockford's base 32 (<https://www.crockford.com/base32.html>): no I, L, O, U to misread.
+/// Crockford's base 32 (<https://www.crockford.com/base32.html>): no I, L, O, U to misread, and its digits sort as
+/// text.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const GROUPS: u32 = 3;
+const LENGTH: u32 = 16;
 const GROUP_LENGTH: u32 = 4;
+/// Random bits behind the milliseconds: two orders of one millisecond collide once in 2^35, and fail on the key.
+const RANDOM_BITS: u32 = 35;
 
-/// A new number of 60 random bits, for example `7K3M-9QWX-2ABC`. A collision among a hundred million orders has a
-/// chance of a half percent, and fails on the key.
-pub(crate) fn new() -> String {
-    from_bits(rand::rng().random())
+/// A new number, for example `1MZ3-7K3M-99QW-X2AB`: 45 bits of milliseconds since 1970 and 35 random ones.
+pub(crate) fn new(now_micros: i64) -> String {
+    let millis = u128::try_from(now_micros / 1000).unwrap_or(0);
+    let random: u64 = rand::rng().random();
+    text(millis << RANDOM_BITS | u128::from(random >> (64 - RANDOM_BITS)))
 }
 
-/// The lower 60 bits as text.
-fn from_bits(bits: u64) -> String {
-    (0..GROUPS * GROUP_LENGTH)
+/// The lower 80 bits as text, the highest first.
+fn text(bits: u128) -> String {
+    (0..LENGTH)
         .flat_map(|position| {
-            let digit = usize::try_from((bits >> (5 * position)) & 31).unwrap_or(0);
+            let shift = 5 * (LENGTH - 1 - position);
+            let digit = usize::try_from((bits >> shift) & 31).unwrap_or(0);
             let dash = (position > 0 && position % GROUP_LENGTH == 0).then_some('-');
             dash.into_iter()
                 .chain(ALPHABET.get(digit).map(|byte| char::from(*byte)))
@@ -27,19 +32,22 @@ fn from_bits(bits: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{from_bits, new};
+    use super::{new, text};
 
     #[test]
     fn every_bit_counts() {
-        assert_eq!(from_bits(0), "0000-0000-0000");
-        assert_eq!(from_bits(u64::MAX), "ZZZZ-ZZZZ-ZZZZ");
-        for bit in 0..60 {
-            assert_ne!(from_bits(1 << bit), from_bits(0), "bit {bit}");
+        assert_eq!(text(0), "0000-0000-0000-0000");
+        assert_eq!(text(u128::MAX), "ZZZZ-ZZZZ-ZZZZ-ZZZZ");
+        for bit in 0..80 {
+            assert_ne!(text(1 << bit), text(0), "bit {bit}");
         }
     }
 
     #[test]
-    fn two_numbers_have_nothing_in_common() {
-        assert_ne!(new(), new());
+    fn numbers_sort_by_time_and_tell_no_count() {
+        assert!(new(1_700_000_000_000_000) < new(1_700_000_000_001_000));
+        let (one, other) = (new(1_700_000_000_000_000), new(1_700_000_000_000_000));
+        assert_eq!(one.get(..11), other.get(..11), "the time");
+        assert_ne!(one.get(11..), other.get(11..), "the rest");
     }
 }

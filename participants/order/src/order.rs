@@ -3,159 +3,223 @@
 use tercet_participant::{Refusal, is_id, timestamp};
 use tercet_proto::shop::order::v1 as proto;
 
+use crate::state::{Event, Next, No, State, next};
+
 /// Pieces in one order.
-const QUANTITY_MAX: i64 = 1000;
-const POINTS_MAX: i64 = 1_000_000_000_000;
-
-/// Where an order stands. The numbers are stored and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// Its transaction is undecided, or its confirm is on the way.
-    Pending = 1,
-    /// Placed.
-    Created = 2,
-    /// Refused or cancelled.
-    Cancelled = 3,
-}
-
-impl State {
-    pub(super) fn code(self) -> i64 {
-        self as i64
-    }
-
-    pub(super) fn from_code(code: i64) -> Option<Self> {
-        match code {
-            1 => Some(Self::Pending),
-            2 => Some(Self::Created),
-            3 => Some(Self::Cancelled),
-            _ => None,
-        }
-    }
-}
+pub(crate) const QUANTITY_MAX: i64 = 1000;
+/// Points and cents of one order.
+pub(crate) const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
 /// What is ordered: a repeated request id is compared by all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Submission {
-    pub(super) request_id: String,
-    pub(super) user_id: String,
-    pub(super) sku: String,
-    pub(super) quantity: i64,
-    pub(super) points: i64,
+pub(crate) struct Submission {
+    pub(crate) request_id: String,
+    pub(crate) user_id: String,
+    pub(crate) sku: String,
+    pub(crate) quantity: i64,
+    /// Spent when it is placed.
+    pub(crate) points: i64,
+    pub(crate) campaign_id: Option<String>,
+    pub(crate) amount_cents: i64,
+    /// Spent when it is paid.
+    pub(crate) points_due: i64,
 }
 
 impl Submission {
     /// Checks everything that can be wrong with an order in itself.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
         let invalid = |message: String| Err(Refusal::invalid("INVALID_ORDER", message));
-        for (field, id) in [
-            ("request_id", &self.request_id),
-            ("user_id", &self.user_id),
-            ("sku", &self.sku),
-        ] {
-            if !is_id(id, 64) {
+        let ids = [
+            ("request_id", Some(&self.request_id)),
+            ("user_id", Some(&self.user_id)),
+            ("sku", Some(&self.sku)),
+            ("campaign_id", self.campaign_id.as_ref()),
+        ];
+        for (field, id) in ids {
+            if id.is_some_and(|id| !is_id(id, 64)) {
                 return invalid(format!("{field} must be 1 to 64 visible ASCII characters"));
             }
         }
         if !(1..=QUANTITY_MAX).contains(&self.quantity) {
             return invalid(format!("quantity must be 1 to {QUANTITY_MAX}"));
         }
-        if !(0..=POINTS_MAX).contains(&self.points) {
-            return invalid(format!("points_to_spend must be 0 to {POINTS_MAX}"));
+        for (field, amount) in [
+            ("points_to_spend", self.points),
+            ("amount_cents", self.amount_cents),
+            ("points_due", self.points_due),
+        ] {
+            if !(0..=AMOUNT_MAX).contains(&amount) {
+                return invalid(format!("{field} must be 0 to {AMOUNT_MAX}"));
+            }
         }
         Ok(())
     }
 
     /// The global transaction that places this order. The request id alone makes it, so a repeat after a crash is
     /// the same transaction, and other content under it is a conflict that the coordinator sees too.
-    pub(super) fn gid(&self) -> String {
+    pub(crate) fn gid(&self) -> String {
         format!("order-{}", self.request_id)
     }
 }
 
+fn campaign(id: String) -> Option<String> {
+    Some(id).filter(|id| !id.is_empty())
+}
+
 impl From<proto::PlaceOrderRequest> for Submission {
     fn from(request: proto::PlaceOrderRequest) -> Self {
-        let proto::PlaceOrderRequest {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points_to_spend,
-            ..
-        } = request;
         Self {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points: points_to_spend,
+            request_id: request.request_id,
+            user_id: request.user_id,
+            sku: request.sku,
+            quantity: request.quantity,
+            points: request.points_to_spend,
+            campaign_id: campaign(request.campaign_id),
+            amount_cents: 0,
+            points_due: 0,
         }
     }
 }
 
 impl From<proto::CreateOrderRequest> for Submission {
     fn from(request: proto::CreateOrderRequest) -> Self {
-        let proto::CreateOrderRequest {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points_to_spend,
-            ..
-        } = request;
         Self {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points: points_to_spend,
+            request_id: request.request_id,
+            user_id: request.user_id,
+            sku: request.sku,
+            quantity: request.quantity,
+            points: request.points_to_spend,
+            campaign_id: campaign(request.campaign_id),
+            amount_cents: request.amount_cents,
+            points_due: request.points_due,
         }
+    }
+}
+
+/// Whether stock is held for an unpaid order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It never was, or no longer is.
+    None = 0,
+    /// It is.
+    Held = 1,
+    /// It is ending.
+    Ending = 2,
+}
+
+impl Hold {
+    pub(crate) fn code(self) -> i64 {
+        self as i64
+    }
+
+    pub(crate) fn from_code(code: i64) -> Option<Self> {
+        [Self::None, Self::Held, Self::Ending]
+            .into_iter()
+            .find(|hold| hold.code() == code)
+    }
+}
+
+/// What of an order changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: State,
+    /// Where it goes back to.
+    pub(crate) before: Option<State>,
+    pub(crate) hold: Hold,
+    /// The global transaction of the change under way.
+    pub(crate) busy_gid: Option<String>,
+    pub(crate) payment_no: Option<String>,
+    pub(crate) refund_no: Option<String>,
+    pub(crate) refunded_cents: i64,
+    pub(crate) refunded_points: i64,
+    pub(crate) returned_pieces: i64,
+    pub(crate) is_put_off: bool,
+}
+
+impl Standing {
+    /// After the event.
+    pub(crate) fn after(&self, event: Event) -> Result<Self, No> {
+        let mut after = self.clone();
+        match next(self.state, event)? {
+            Next::To(state) => after.state = state,
+            Next::Aside(state) => {
+                after.before = Some(self.state);
+                after.state = state;
+            }
+            Next::Back => {
+                after.state = self.before.ok_or(No::WrongState)?;
+                after.before = None;
+            }
+        }
+        if matches!(after.state, State::Paid) || after.state.is_final() {
+            after.before = None;
+        }
+        Ok(after)
     }
 }
 
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Order {
-    pub(super) number: String,
-    pub(super) gid: String,
-    pub(super) submission: Submission,
-    pub(super) state: State,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
+pub(crate) struct Order {
+    pub(crate) number: String,
+    pub(crate) gid: String,
+    pub(crate) submission: Submission,
+    pub(crate) standing: Standing,
+    /// Under which keys stock and points know it.
+    pub(crate) stock_ref: String,
+    pub(crate) points_ref: String,
+    pub(crate) version: i64,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+}
+
+impl Order {
+    /// Where it stands.
+    pub(crate) fn state(&self) -> State {
+        self.standing.state
+    }
+
+    /// All points that were spent for it once it is paid.
+    #[allow(dead_code, reason = "refunds go by it")]
+    pub(crate) fn points_paid(&self) -> i64 {
+        self.submission.points + self.submission.points_due
+    }
 }
 
 impl From<Order> for proto::Order {
     fn from(order: Order) -> Self {
+        let standing = order.standing;
         Self {
             order_no: order.number,
             created_at: Some(timestamp(order.created_at)),
             updated_at: Some(timestamp(order.updated_at)),
-            ..unwritten(order.submission, order.gid, order.state)
+            refunded_cents: standing.refunded_cents,
+            refunded_points: standing.refunded_points,
+            payment_no: standing.payment_no.unwrap_or_default(),
+            refund_no: standing.refund_no.unwrap_or_default(),
+            ..unwritten(order.submission, order.gid, standing.state)
         }
     }
 }
 
 /// An order that there is no row for: refused before it was written, or not written yet.
-pub(super) fn unwritten(submission: Submission, gid: String, state: State) -> proto::Order {
-    let Submission {
-        request_id,
-        user_id,
-        sku,
-        quantity,
-        points,
-    } = submission;
-    let (state, points_spent) = match state {
-        State::Pending => (proto::OrderState::Pending, points),
-        State::Created => (proto::OrderState::Created, points),
-        State::Cancelled => (proto::OrderState::Cancelled, 0),
+pub(crate) fn unwritten(submission: Submission, gid: String, state: State) -> proto::Order {
+    let points_spent = if state.is_unpaid_end() {
+        0
+    } else {
+        submission.points
     };
     proto::Order {
-        request_id,
+        request_id: submission.request_id,
         gid,
-        user_id,
-        sku,
-        quantity,
+        user_id: submission.user_id,
+        sku: submission.sku,
+        quantity: submission.quantity,
         points_spent,
-        state: state.into(),
+        state: state.shown().into(),
+        campaign_id: submission.campaign_id.unwrap_or_default(),
+        amount_cents: submission.amount_cents,
+        points_due: submission.points_due,
         ..proto::Order::default()
     }
 }

@@ -1,22 +1,26 @@
 //! Placing an order: one global transaction over order, stock and points.
 //!
 //! The request id makes the gid, so whatever is repeated, by a customer, a proxy or after a crash of this service,
-//! is the same transaction with the same answer. Nothing is written here: the order is written by the branch
-//! `order.create`, like everybody else's part.
+//! is the same transaction with the same answer. Before it only the request's order number is written, so that stock and
+//! points know the order by it in every repetition; the order itself is written by the branch `order.create`.
 
 use std::time::Duration;
 
 use tercet_client::{Branch, CallContext, Cause, Client, Error, Execute, Outcome};
-use tercet_participant::{ActionError, error_status};
+use tercet_participant::{ActionError, Refusal, RefusalKind, error_status, now_micros};
 use tercet_proto::shop::order::v1 as proto;
 use tercet_proto::shop::points::v1::SpendPointsRequest;
 use tercet_proto::shop::stock::v1::ReserveStockRequest;
 use tonic::{Code, Status};
 
-use super::order::{Order, State, Submission, unwritten};
+use super::campaign;
+use super::desk::{DOMAIN, again, busy};
+use super::queries::Numbered;
 use super::{Database, queries};
+use crate::number;
+use crate::order::{Order, Submission, unwritten};
+use crate::state::State;
 
-const DOMAIN: &str = "shop.order.v1.OrderService";
 /// After the decision: how long the answer waits for the branches, so that it usually shows the order CREATED. A
 /// participant that is down delays its customers by no more than this.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
@@ -39,41 +43,55 @@ impl Place {
         submission: Submission,
         context: CallContext,
     ) -> Result<proto::PlaceOrderResponse, Status> {
-        submission
+        let mut shape = submission.clone();
+        if shape.campaign_id.is_some() && shape.sku.is_empty() {
+            "-".clone_into(&mut shape.sku);
+        }
+        shape
             .check()
             .map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
+        let (submission, numbered) = match again(|| self.numbered(submission.clone())).await {
+            Ok(numbered) => numbered,
+            Err(ActionError::Refused(refusal)) if refusal.kind == RefusalKind::Precondition => {
+                return Ok(turned_away(submission, &refusal));
+            }
+            Err(error) => return Err(error.into_status(DOMAIN)),
+        };
+        if !is_the_same(&numbered, &submission) {
+            return Err(conflict(&submission));
+        }
         if let Some(order) = self.own(&submission).await? {
             if order.submission != submission {
                 return Err(conflict(&submission));
             }
             // Needs no coordinator, which may have forgotten the transaction by now.
-            if order.state == State::Created {
+            if !matches!(order.state(), State::Pending | State::Cancelled) {
                 return Ok(proto::PlaceOrderResponse {
                     order: Some(order.into()),
                     refusal: None,
                 });
             }
         }
-        let outcome = transaction(&self.client.within(context.clone()), &submission)
+        let ticket = Ticket {
+            submission: &submission,
+            order_no: &numbered.order_no,
+            takes_stock: self.takes_stock(&submission).await?,
+        };
+        let outcome = transaction(&self.client.within(context.clone()), ticket)
             .send()
             .await
             .map_err(|error| status(&error, &submission))?;
-        let outcome = self.settled(outcome, &submission, context).await;
+        let outcome = self.settled(outcome, ticket, context).await;
         self.answer(submission, &outcome).await
     }
 
     /// Waits a little for the branches of a decided transaction. No answer in time is no error: the decision stands.
-    async fn settled(
-        &self,
-        decided: Outcome,
-        submission: &Submission,
-        context: CallContext,
-    ) -> Outcome {
+    async fn settled(&self, decided: Outcome, ticket: Ticket<'_>, context: CallContext) -> Outcome {
         if decided.is_ended() {
             return decided;
         }
         let client = self.client.within(context.timeout(SETTLE_WAIT));
-        transaction(&client, submission)
+        transaction(&client, ticket)
             .wait_for_completion()
             .send()
             .await
@@ -101,6 +119,57 @@ impl Place {
         })
     }
 
+    /// The submission with its price and the number of its order: kept, or made now if the campaign admits it.
+    async fn numbered(
+        &self,
+        mut submission: Submission,
+    ) -> Result<(Submission, Numbered), ActionError> {
+        let request_id = submission.request_id.clone();
+        let mut reader = self.database.reader().acquire().await?;
+        if let Some(kept) = queries::submission(&mut reader, &request_id).await? {
+            fill(&mut submission, &kept);
+            return Ok((submission, kept));
+        }
+        let now = now_micros();
+        let campaign = campaign::admit(&mut reader, &mut submission, now).await?;
+        drop(reader);
+        let new = Numbered {
+            order_no: number::new(now),
+            user_id: submission.user_id.clone(),
+            sku: submission.sku.clone(),
+            quantity: submission.quantity,
+            points: submission.points,
+            campaign_id: submission.campaign_id.clone(),
+            amount_cents: submission.amount_cents,
+            points_due: submission.points_due,
+        };
+        let mut transaction = self.database.begin().await?;
+        if !queries::insert_submission(&mut transaction, &request_id, &new, now).await? {
+            // Somebody was first: the next run reads what they wrote.
+            return Err(ActionError::Contended);
+        }
+        if let Some(campaign) = &campaign {
+            campaign::count(&mut transaction, campaign, &submission.user_id, now).await?;
+        }
+        transaction.commit().await?;
+        Ok((submission, new))
+    }
+
+    async fn takes_stock(&self, submission: &Submission) -> Result<bool, Status> {
+        let Some(campaign_id) = &submission.campaign_id else {
+            return Ok(true);
+        };
+        let read = async {
+            let mut reader = self.database.reader().acquire().await?;
+            campaign::queries::get(&mut reader, campaign_id).await
+        };
+        let campaign = read
+            .await
+            .map_err(super::flow::database)?
+            .ok_or_else(busy)?;
+        Ok(campaign.is_taken_at_order != 0)
+    }
+
     /// The order that this submission's own transaction has written.
     async fn own(&self, submission: &Submission) -> Result<Option<Order>, Status> {
         let read = async {
@@ -115,45 +184,103 @@ impl Place {
     }
 }
 
-/// The transaction of an order. Built from the submission alone, so that every repeat is the same to the last byte.
-fn transaction(client: &Client, submission: &Submission) -> Execute {
+/// What a transaction is built from, the same in every repetition.
+#[derive(Debug, Clone, Copy)]
+struct Ticket<'a> {
+    submission: &'a Submission,
+    order_no: &'a str,
+    takes_stock: bool,
+}
+
+/// The transaction of an order. Built from what is kept of the submission alone, so that every repeat is the same to
+/// the last byte.
+fn transaction(client: &Client, ticket: Ticket<'_>) -> Execute {
     let Submission {
         request_id,
         user_id,
         sku,
         quantity,
         points,
-    } = submission.clone();
-    let gid = submission.gid();
+        campaign_id,
+        amount_cents,
+        points_due,
+    } = ticket.submission.clone();
+    let order_no = ticket.order_no.to_owned();
+    let gid = ticket.submission.gid();
     let create = proto::CreateOrderRequest {
         request_id: request_id.clone(),
         user_id: user_id.clone(),
         sku: sku.clone(),
         quantity,
         points_to_spend: points,
-        ..proto::CreateOrderRequest::default()
+        order_no: order_no.clone(),
+        campaign_id: campaign_id.unwrap_or_default(),
+        amount_cents,
+        points_due,
     };
-    let reserve = ReserveStockRequest {
-        sku,
-        quantity,
-        ..Default::default()
-    };
-    let execute = client
-        .execute(gid.clone())
+    let mut execute = client
+        .execute(gid)
         .label("request_id", request_id)
         .label("user_id", user_id.clone())
-        .branch(Branch::new("order", "order", "create").message(&create))
-        .branch(Branch::new("stock", "stock", "reserve").message(&reserve));
+        .label("order_no", order_no.clone())
+        .branch(Branch::new("order", "order", "create").message(&create));
+    if ticket.submission.campaign_id.is_some() {
+        // The user's place before the stock.
+        execute = execute.sequential();
+    }
+    if ticket.takes_stock {
+        let reserve = ReserveStockRequest {
+            sku,
+            quantity,
+            order_no: order_no.clone(),
+        };
+        execute = execute.branch(Branch::new("stock", "stock", "reserve").message(&reserve));
+    }
     if points == 0 {
         return execute;
     }
     let spend = SpendPointsRequest {
         user_id,
         points,
-        order_ref: gid,
-        ..Default::default()
+        order_ref: order_no.clone(),
+        order_no,
+        ..SpendPointsRequest::default()
     };
     execute.branch(Branch::new("points", "points", "spend").message(&spend))
+}
+
+/// A repetition takes the price that the first one was told.
+fn fill(submission: &mut Submission, kept: &Numbered) {
+    if submission.campaign_id.is_none() {
+        return;
+    }
+    if submission.sku.is_empty() {
+        submission.sku.clone_from(&kept.sku);
+    }
+    submission.amount_cents = kept.amount_cents;
+    submission.points = kept.points;
+    submission.points_due = kept.points_due;
+}
+
+fn is_the_same(kept: &Numbered, submission: &Submission) -> bool {
+    kept.user_id == submission.user_id
+        && kept.sku == submission.sku
+        && kept.quantity == submission.quantity
+        && kept.points == submission.points
+        && kept.campaign_id == submission.campaign_id
+}
+
+/// Not admitted to the campaign: nothing was written and nobody called.
+fn turned_away(submission: Submission, refusal: &Refusal) -> proto::PlaceOrderResponse {
+    let gid = submission.gid();
+    proto::PlaceOrderResponse {
+        order: Some(unwritten(submission, gid, State::Cancelled)),
+        refusal: Some(proto::Refusal {
+            reason: refusal.reason.to_owned(),
+            participant: "order".to_owned(),
+            message: refusal.message.clone(),
+        }),
+    }
 }
 
 /// Why the order was refused, if it was.

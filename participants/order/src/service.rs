@@ -1,25 +1,87 @@
 //! The service put together. Mounted once for each database, with everything that touches one.
 
+mod actions;
 mod api;
+mod attempt;
+mod campaign;
+mod close;
 mod create;
-mod order;
+mod deadline;
+mod desk;
+mod flow;
+mod handover;
+mod look;
 mod place;
 mod queries;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tercet_client::Client;
 use tercet_database::{Schema, SchemaState};
+use tercet_participant::outbox::{Outbox, OutboxOptions};
 use tercet_participant::serve::{self, ParticipantConfig, RunningParticipant, StartError};
 use tercet_participant::{CallLayer, Participant};
 use tercet_proto::FILE_DESCRIPTOR_SET;
+use tercet_proto::shop::order::v1::campaign_service_server::CampaignServiceServer;
 use tercet_proto::shop::order::v1::order_service_server::OrderServiceServer;
 use tercet_service::Drain;
 
 use super::{OWN, database};
 use database::{Connection, Database, Db, Location};
 
+/// This service's name in the coordinator's configuration.
+const PARTICIPANT: &str = "order";
+
 fn schema() -> Schema {
     database::schema("order", &OWN)
+}
+
+/// What the rpcs and the timer share.
+struct Parts {
+    desk: desk::Desk,
+    closer: close::Closer,
+    handover: handover::Handover,
+}
+
+impl Parts {
+    fn new(desk: desk::Desk, client: Client) -> Self {
+        let flows = flow::Flows {
+            database: desk.database.clone(),
+            client,
+        };
+        Self {
+            closer: close::Closer {
+                desk: desk.clone(),
+                flows,
+            },
+            handover: handover::Handover { desk: desk.clone() },
+            desk,
+        }
+    }
+
+    /// What each deadline does.
+    fn fire(&self) -> deadline::Fire {
+        let (closer, handover) = (self.closer.clone(), self.handover.clone());
+        Arc::new(move |kind, order_no| {
+            let (closer, handover) = (closer.clone(), handover.clone());
+            async move {
+                let done = match kind {
+                    deadline::Kind::Payment => closer.time_out(&order_no).await,
+                    deadline::Kind::Hold => closer.end_hold(&order_no).await,
+                    deadline::Kind::Receipt => handover.assume_received(&order_no).await,
+                    deadline::Kind::Completion => handover.complete(&order_no).await,
+                };
+                if let Err(status) = done {
+                    let why = status.message();
+                    tracing::warn!(order_no, ?kind, why, "a deadline is not met; again later");
+                }
+            }
+            .boxed()
+        })
+    }
 }
 
 pub(in super::super) async fn serve(
@@ -30,10 +92,40 @@ pub(in super::super) async fn serve(
 ) -> Result<RunningParticipant, StartError> {
     let database = database::open(&schema(), location).await?;
     let client = config.client()?;
-    let participant = Participant::new(database.clone(), (&config.fence).into())
+    let (timer, hints) = deadline::Timer::new();
+    let outbox = Outbox::new(database.clone(), OutboxOptions::new(PARTICIPANT));
+    let desk = desk::Desk {
+        database: database.clone(),
+        outbox: outbox.clone(),
+        timer,
+    };
+    let parts = Parts::new(desk, client.clone());
+    let turning = deadline::run(database.clone(), hints, parts.fire());
+    let Parts {
+        desk,
+        closer,
+        handover,
+    } = parts;
+    let api = api::Api {
+        look: look::Look {
+            database: database.clone(),
+        },
+        place: place::Place::new(database.clone(), client.clone()),
+        closer,
+        handover,
+    };
+    let campaigns = campaign::Campaigns {
+        database: database.clone(),
+    };
+    let participant = Participant::new(database, (&config.fence).into())
         .layer(layer)
-        .action(create::Create)
-        .grpc(OrderServiceServer::new(api::Api::new(database, client)))
+        .action(create::Create(desk.clone()))
+        .action(actions::Close(desk.clone()))
+        .action(actions::ReleaseHold(desk))
+        .grpc(OrderServiceServer::new(api))
+        .grpc(CampaignServiceServer::new(campaigns))
+        .outbox(&outbox, &client)
+        .background(turning)
         .descriptors(FILE_DESCRIPTOR_SET);
     serve::start(participant, config, crate::PORT, drain).await
 }
