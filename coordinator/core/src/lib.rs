@@ -11,6 +11,7 @@
 //!   of state, for live events and for recovery alike.
 //! - [`GlobalTransaction::decide`]: which facts follow from an event.
 //! - [`GlobalTransaction::outstanding`]: which calls are due; derived, never stored.
+//! - [`cluster`]: the rules by which several coordinators share one log.
 //! - [`Run`]: the driver of one transaction. It owns what is volatile (calls under way, the append under way,
 //!   commands that wait) and hands [`Effect`]s to whoever owns the IO.
 //!
@@ -20,6 +21,7 @@
 mod apply;
 mod attempts;
 mod branch;
+pub mod cluster;
 mod decide;
 mod names;
 mod options;

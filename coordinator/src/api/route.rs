@@ -8,6 +8,7 @@
 //! with the same gid).
 
 use tercet_core::Gid;
+use tercet_core::cluster::{LOOKS_MAX, OwnedBy, Route, route};
 use tercet_failpoints::failpoint;
 use tercet_log::{Owner, SessionId};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
@@ -19,9 +20,6 @@ use super::{Api, Caller};
 use crate::cluster::{Cluster, Peer};
 use crate::errors::{ApiError, DOMAIN, Reason};
 use crate::transactions::Stage;
-
-/// How often a call looks for its owner again. Each time something has changed, so the second look settles it as a rule.
-const LOOKS_MAX: usize = 4;
 
 /// Metadata that belongs to a connection or to a message, not to its caller.
 const NOT_FORWARDED: [&str; 9] = [
@@ -42,6 +40,8 @@ enum Place {
     Here,
     /// There.
     There(Owner),
+    /// There, and nobody answers there.
+    Away(Owner),
 }
 
 /// What became of a forwarded call.
@@ -102,11 +102,9 @@ impl Api {
             if caller.is_forwarded() || looks > LOOKS_MAX {
                 return Err(refusal.into());
             }
-            let owner = match self.place_of(cluster, &gid).await? {
+            let owner = match self.place_of(cluster, &gid, looks, unreachable).await? {
                 Place::Here => continue,
-                Place::There(owner) if unreachable == Some(owner.session) => {
-                    return Err(away(&owner.endpoint).into());
-                }
+                Place::Away(owner) => return Err(away(&owner.endpoint).into()),
                 Place::There(owner) => owner,
             };
             let mut request = Request::new(message.clone());
@@ -123,19 +121,29 @@ impl Api {
         }
     }
 
-    /// Where the transaction belongs; one whose owner is fenced belongs here from now on.
-    async fn place_of(&self, cluster: &Cluster, gid: &Gid) -> Result<Place, ApiError> {
+    /// Where the transaction belongs, by the rule of `tercet_core::cluster`; one whose owner is fenced belongs here from
+    /// now on.
+    async fn place_of(
+        &self,
+        cluster: &Cluster,
+        gid: &Gid,
+        looks: usize,
+        gone: Option<SessionId>,
+    ) -> Result<Place, ApiError> {
         let shared = self.transactions.shared();
         let Some(log) = shared.log.shared() else {
             return Ok(Place::Here);
         };
-        match log.owner(gid).await? {
-            // It has ended meanwhile, or its begin has come to nothing.
-            None => Ok(Place::Here),
-            Some(owner) if owner.session == shared.log.session().id => Ok(Place::Here),
-            Some(owner) if !owner.is_fenced => Ok(Place::There(owner)),
-            Some(_) if shared.stage.get() >= Stage::Draining => Err(ApiError::draining()),
-            Some(_) => {
+        let owner = log.owner(gid).await?;
+        let owned_by = match &owner {
+            None => OwnedBy::Nobody,
+            Some(owner) if owner.session == shared.log.session().id => OwnedBy::Us,
+            Some(owner) if owner.is_fenced => OwnedBy::Fenced,
+            Some(owner) => OwnedBy::Other(owner.session),
+        };
+        match (route(false, looks, owned_by, gone.as_ref()), owner) {
+            (Route::Adopt, _) if shared.stage.get() >= Stage::Draining => Err(ApiError::draining()),
+            (Route::Adopt, _) => {
                 let adopted = log.adopt_one(gid).await.inspect_err(|_| {
                     // It may have happened all the same.
                     cluster.look_through();
@@ -146,6 +154,9 @@ impl Api {
                 }
                 Ok(Place::Here)
             }
+            (Route::Forward(_), Some(owner)) => Ok(Place::There(owner)),
+            (Route::NotOwner, Some(owner)) => Ok(Place::Away(owner)),
+            (Route::Here | Route::Forward(_) | Route::NotOwner, _) => Ok(Place::Here),
         }
     }
 }

@@ -1,51 +1,55 @@
 //! How long this coordinator may go on without having raised its beat.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tercet_core::cluster::{Lease as Rule, LeaseTimes, Moment};
 use tokio::time::Instant;
 
 use super::Times;
 
-/// A span on this process's monotonic clock. It is looked at before each append, so that a process that was frozen finds it
-/// over before it does anything. It is a courtesy: what really keeps a fenced session from writing stands in the log.
+/// The rule of `tercet_core::cluster`, on this process's monotonic clock.
 #[derive(Debug)]
 pub(crate) struct Lease {
     start: Instant,
-    lasts: Duration,
-    /// Microseconds after the start.
-    until: AtomicU64,
+    rule: Mutex<Rule>,
 }
 
 impl Lease {
-    /// Over until the first beat. Each beat gives it the take-over time less one beat, so that it is over before
-    /// anybody else can have waited that long.
     pub(crate) fn new(times: Times) -> Self {
+        let times = LeaseTimes {
+            beat_every: times.beat_every,
+            take_over_after: times.take_over_after,
+        };
         Self {
             start: Instant::now(),
-            lasts: times.take_over_after.saturating_sub(times.beat_every),
-            until: AtomicU64::new(0),
+            rule: Mutex::new(Rule::new(times)),
         }
     }
 
     /// The beat was raised by a statement that was sent at `sent`: whoever has seen it has seen it later.
     pub(crate) fn extend(&self, sent: Instant) {
-        let until = sent.saturating_duration_since(self.start) + self.lasts;
-        let micros = u64::try_from(until.as_micros()).unwrap_or(u64::MAX);
-        self.until.fetch_max(micros, Ordering::AcqRel);
+        let sent = self.moment(sent);
+        // A panic elsewhere leaves a moment that is whole.
+        let mut rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        rule.extend(sent);
     }
 
     /// How long ago the last beat was sent that was raised; since the start, before the first.
     pub(crate) fn beat_age(&self) -> Duration {
-        let until = Duration::from_micros(self.until.load(Ordering::Acquire));
-        self.start
-            .elapsed()
-            .saturating_sub(until.saturating_sub(self.lasts))
+        let now = self.moment(Instant::now());
+        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        rule.beat_age(now)
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        let until = Duration::from_micros(self.until.load(Ordering::Acquire));
-        self.start.elapsed() >= until
+        let now = self.moment(Instant::now());
+        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        rule.is_over(now)
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        Moment(at.saturating_duration_since(self.start))
     }
 }
 

@@ -1,55 +1,41 @@
 //! Whose beat has stood still for too long, on this process's monotonic clock.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tercet_core::cluster::{Moment, Seen, Watcher as Rule};
 use tercet_log::{Beat, SessionId, SessionState};
 use tokio::time::Instant;
 
-/// What has been seen of the others.
+/// The rule of `tercet_core::cluster`, with this process's clock.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    own: SessionId,
-    take_over_after: Duration,
-    /// The last beat of each, and when it had been seen for the first time. As long as the list that the log gives.
-    seen: BTreeMap<SessionId, (Beat, Instant)>,
+    start: Instant,
+    rule: Rule<SessionId, Beat>,
 }
 
 impl Watcher {
     pub(crate) fn new(own: SessionId, take_over_after: Duration) -> Self {
         Self {
-            own,
-            take_over_after,
-            seen: BTreeMap::new(),
+            start: Instant::now(),
+            rule: Rule::new(own, take_over_after),
         }
     }
 
     /// Takes in a list of sessions that was asked for at `asked` and came at `answered`, and says who is to be fenced on
-    /// which beat. The time between two looks counts from the answer to the one to the question of the other: a beat that
-    /// is raised while an answer is on its way is missed in neither.
+    /// which beat.
     pub(crate) fn look(
         &mut self,
         sessions: &[SessionState],
         asked: Instant,
         answered: Instant,
     ) -> Vec<(SessionId, Beat)> {
-        let mut still = Vec::new();
-        let mut seen = BTreeMap::new();
-        for session in sessions {
-            if session.id == self.own || session.is_fenced {
-                continue;
-            }
-            let since = match self.seen.get(&session.id) {
-                Some((beat, since)) if *beat == session.beat => *since,
-                _ => answered,
-            };
-            if asked.saturating_duration_since(since) >= self.take_over_after {
-                still.push((session.id, session.beat));
-            }
-            seen.insert(session.id, (session.beat, since));
-        }
-        self.seen = seen;
-        still
+        let seen = sessions.iter().map(|session| Seen {
+            session: session.id,
+            beat: session.beat,
+            is_fenced: session.is_fenced,
+        });
+        let moment = |at: Instant| Moment(at.saturating_duration_since(self.start));
+        self.rule.look(seen, moment(asked), moment(answered))
     }
 }
 
