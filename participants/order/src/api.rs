@@ -1,6 +1,8 @@
 //! `shop.order.v1.OrderService`: what customers and the merchant may ask of orders. Everything is done elsewhere; here
 //! requests are taken apart and answers put together.
 
+use std::sync::Arc;
+
 use tercet_client::CallContext;
 use tercet_participant::is_id;
 use tercet_proto::shop::order::v1 as proto;
@@ -11,12 +13,18 @@ use super::close::Closer;
 use super::handover::Handover;
 use super::look::{Look, invalid, user};
 use super::place::Place;
+use super::points::PointsPay;
+use super::queue::Queue;
+use super::watch::{Watchers, Watching};
 
 /// Serves the rpcs.
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) look: Look,
-    pub(super) place: Place,
+    pub(super) place: Arc<Place>,
+    pub(super) queue: Queue,
+    pub(super) points: PointsPay,
+    pub(super) watchers: Watchers,
     pub(super) closer: Closer,
     pub(super) handover: Handover,
 }
@@ -140,32 +148,57 @@ impl OrderService for Api {
 
     async fn queue_order(
         &self,
-        _: Request<proto::QueueOrderRequest>,
+        request: Request<proto::QueueOrderRequest>,
     ) -> Result<Response<proto::QueueOrderResponse>, Status> {
-        Err(not_yet())
+        let order = request.into_inner().order;
+        let order = order.ok_or_else(|| invalid("order must be set"))?;
+        self.queue.queue(order.into()).map(Response::new)
     }
 
     async fn wait_for_ticket(
         &self,
-        _: Request<proto::WaitForTicketRequest>,
+        request: Request<proto::WaitForTicketRequest>,
     ) -> Result<Response<proto::WaitForTicketResponse>, Status> {
-        Err(not_yet())
+        let context = CallContext::of(&request);
+        let placed = self
+            .queue
+            .wait(&request.into_inner().ticket, context)
+            .await?;
+        Ok(Response::new(proto::WaitForTicketResponse {
+            placed: Some(placed),
+        }))
     }
 
     async fn pay_order(
         &self,
-        _: Request<proto::PayOrderRequest>,
+        request: Request<proto::PayOrderRequest>,
     ) -> Result<Response<proto::PayOrderResponse>, Status> {
-        Err(not_yet())
+        let context = CallContext::of(&request);
+        let request = request.into_inner();
+        let (number, owner) = (order_no(&request.order_no)?, owner(&request.user_id)?);
+        let (order, redirect_url) = match request.method() {
+            proto::PaymentMethod::Points => {
+                let order = self.points.pay(number, owner, context).await?;
+                (order, String::new())
+            }
+            proto::PaymentMethod::Outside => return Err(not_yet()),
+            proto::PaymentMethod::Unspecified => return Err(invalid("method must be set")),
+        };
+        Ok(Response::new(proto::PayOrderResponse {
+            order: Some(order.into()),
+            redirect_url,
+        }))
     }
 
-    type WatchOrderStream = tokio_stream::Empty<Result<proto::WatchOrderResponse, Status>>;
+    type WatchOrderStream = Watching;
 
     async fn watch_order(
         &self,
-        _: Request<proto::WatchOrderRequest>,
+        request: Request<proto::WatchOrderRequest>,
     ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        Err(not_yet())
+        let request = request.into_inner();
+        let (number, owner) = (order_no(&request.order_no)?, owner(&request.user_id)?);
+        self.watchers.watch(number, owner).await.map(Response::new)
     }
 }
 

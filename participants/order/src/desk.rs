@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 
 use super::campaign::queries::{self as campaigns, Campaign};
 use super::deadline::{Kind, Timer, queries as deadlines};
+use super::watch::Changes;
 use super::{Connection, Database, Db, queries};
 use crate::order::{Order, Standing};
 use crate::state::{Event, No, State};
@@ -26,6 +27,7 @@ pub(super) struct Desk {
     pub(super) database: Database,
     pub(super) outbox: Outbox<Db>,
     pub(super) timer: Timer,
+    pub(super) changes: Changes,
 }
 
 /// An order before and after a change.
@@ -63,6 +65,7 @@ impl Desk {
         if !queries::shift(connection, &order, &after, now).await? {
             return Err(ActionError::Contended);
         }
+        self.changes.tell(&order.number);
         let changed = Changed { order, after };
         if changed.after.state != changed.order.state() {
             self.entered(connection, &changed, now).await?;

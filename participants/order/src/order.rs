@@ -55,6 +55,16 @@ impl Submission {
         Ok(())
     }
 
+    /// The same for what a customer sends, who need not know what a campaign sells.
+    pub(crate) fn check_sent(&self) -> Result<(), Refusal> {
+        if self.campaign_id.is_none() || !self.sku.is_empty() {
+            return self.check();
+        }
+        let mut known = self.clone();
+        "unsaid".clone_into(&mut known.sku);
+        known.check()
+    }
+
     /// The global transaction that places this order. The request id alone makes it, so a repeat after a crash is
     /// the same transaction, and other content under it is a conflict that the coordinator sees too.
     pub(crate) fn gid(&self) -> String {

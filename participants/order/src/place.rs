@@ -43,13 +43,8 @@ impl Place {
         submission: Submission,
         context: CallContext,
     ) -> Result<proto::PlaceOrderResponse, Status> {
-        let mut shape = submission.clone();
-        if shape.campaign_id.is_some() && shape.sku.is_empty() {
-            "-".clone_into(&mut shape.sku);
-        }
-        shape
-            .check()
-            .map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
+        let checked = submission.check_sent();
+        checked.map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
         let (submission, numbered) = match again(|| self.numbered(submission.clone())).await {
             Ok(numbered) => numbered,
             Err(ActionError::Refused(refusal)) if refusal.kind == RefusalKind::Precondition => {
@@ -60,7 +55,9 @@ impl Place {
         if !is_the_same(&numbered, &submission) {
             return Err(conflict(&submission));
         }
-        if let Some(order) = self.own(&submission).await? {
+        let own = self.own(&submission).await?;
+        let is_written = own.is_some();
+        if let Some(order) = own {
             if order.submission != submission {
                 return Err(conflict(&submission));
             }
@@ -77,12 +74,40 @@ impl Place {
             order_no: &numbered.order_no,
             takes_stock: self.takes_stock(&submission).await?,
         };
-        let outcome = transaction(&self.client.within(context.clone()), ticket)
-            .send()
-            .await
-            .map_err(|error| status(&error, &submission))?;
+        let client = self.client.within(context.clone());
+        let outcome = match transaction(&client, ticket).send().await {
+            // An order of this content is written: its transaction was begun by another version of this service.
+            Err(error) if is_written && error.reason().as_deref() == Some("GID_CONFLICT") => {
+                client.get(submission.gid()).await
+            }
+            outcome => outcome,
+        };
+        let outcome = outcome.map_err(|error| status(&error, &submission))?;
         let outcome = self.settled(outcome, ticket, context).await;
         self.answer(submission, &outcome).await
+    }
+
+    /// What was submitted under this request id before, as its customer sent it.
+    pub(super) async fn submitted(&self, request_id: &str) -> Result<Option<Submission>, Status> {
+        let read = async {
+            let mut connection = self.database.reader().acquire().await?;
+            queries::submission(&mut connection, request_id).await
+        };
+        let kept = read.await.map_err(super::flow::database)?;
+        Ok(kept.map(|kept| Submission {
+            request_id: request_id.to_owned(),
+            user_id: kept.user_id,
+            sku: kept.sku,
+            quantity: kept.quantity,
+            points: if kept.campaign_id.is_some() {
+                0
+            } else {
+                kept.points
+            },
+            campaign_id: kept.campaign_id,
+            amount_cents: 0,
+            points_due: 0,
+        }))
     }
 
     /// Waits a little for the branches of a decided transaction. No answer in time is no error: the decision stands.
@@ -320,7 +345,7 @@ fn refusal(outcome: &Outcome) -> Option<proto::Refusal> {
     })
 }
 
-fn conflict(submission: &Submission) -> Status {
+pub(super) fn conflict(submission: &Submission) -> Status {
     let message = format!(
         "request {} was made before with other content",
         submission.request_id

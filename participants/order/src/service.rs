@@ -12,9 +12,12 @@ mod flow;
 mod handover;
 mod look;
 mod place;
+mod points;
 mod queries;
+mod queue;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::sync::Arc;
 
@@ -44,6 +47,7 @@ struct Parts {
     desk: desk::Desk,
     closer: close::Closer,
     handover: handover::Handover,
+    points: points::PointsPay,
 }
 
 impl Parts {
@@ -54,6 +58,10 @@ impl Parts {
         };
         Self {
             closer: close::Closer {
+                desk: desk.clone(),
+                flows: flows.clone(),
+            },
+            points: points::PointsPay {
                 desk: desk.clone(),
                 flows,
             },
@@ -98,6 +106,7 @@ pub(in super::super) async fn serve(
         database: database.clone(),
         outbox: outbox.clone(),
         timer,
+        changes: watch::Changes::default(),
     };
     let parts = Parts::new(desk, client.clone());
     let turning = deadline::run(database.clone(), hints, parts.fire());
@@ -105,12 +114,18 @@ pub(in super::super) async fn serve(
         desk,
         closer,
         handover,
+        points,
     } = parts;
+    let place = Arc::new(place::Place::new(database.clone(), client.clone()));
+    let (queue, line) = queue::Queue::new(Arc::clone(&place), drain.clone());
     let api = api::Api {
         look: look::Look {
             database: database.clone(),
         },
-        place: place::Place::new(database.clone(), client.clone()),
+        place,
+        queue,
+        points,
+        watchers: watch::Watchers::new(desk.clone(), drain.clone()),
         closer,
         handover,
     };
@@ -126,6 +141,7 @@ pub(in super::super) async fn serve(
         .grpc(CampaignServiceServer::new(campaigns))
         .outbox(&outbox, &client)
         .background(turning)
+        .background(line.run())
         .descriptors(FILE_DESCRIPTOR_SET);
     serve::start(participant, config, crate::PORT, drain).await
 }

@@ -1,0 +1,213 @@
+//! Placing orders through a queue: a ticket at once, the result when it is known, and for whoever comes late.
+//!
+//! The queue and the results are bounded, and in memory: what a death of this process leaves of a ticket is what the
+//! submission's row says. The ticket is the request id, so a ticket that is known to the table alone is answered by placing
+//! the same submission again, which changes nothing where it was placed.
+//!
+//! Must never: place two orders for a request, or forget a result in less than [`KEPT`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tercet_client::CallContext;
+use tercet_participant::{ActionError, error_status, is_id};
+use tercet_proto::shop::order::v1::{PlaceOrderResponse, QueueOrderResponse};
+use tercet_service::Drain;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::desk::DOMAIN;
+use super::look::invalid;
+use super::place::{Place, conflict};
+use crate::order::Submission;
+
+/// Orders that wait.
+const WAITING_MAX: usize = 20_000;
+/// Tickets that are known, those included that have their result.
+const TICKETS_MAX: usize = 50_000;
+/// How long a result waits for a late watcher.
+const KEPT: Duration = Duration::from_mins(10);
+/// Orders placed at once.
+const PLACING_MAX: usize = 64;
+/// How long an order is tried to be placed while the coordinator doesn't serve, and the wait in between.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(200);
+
+type Placed = Result<PlaceOrderResponse, Status>;
+
+/// A queued submission.
+#[derive(Debug)]
+struct Job {
+    submission: Submission,
+    result: watch::Sender<Option<Placed>>,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    submission: Submission,
+    result: watch::Receiver<Option<Placed>>,
+    /// When its result may be forgotten, unless there is none yet.
+    kept_until: Instant,
+}
+
+impl Ticket {
+    /// Whether it has a result that nobody can still count on.
+    fn is_old(&self, now: Instant) -> bool {
+        self.kept_until < now && self.result.borrow().is_some()
+    }
+
+    /// Whether it ended without an order or a refusal: then it may be queued again.
+    fn has_failed(&self) -> bool {
+        matches!(&*self.result.borrow(), Some(Err(_)))
+    }
+}
+
+/// The queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    place: Arc<Place>,
+    drain: Drain,
+    jobs: mpsc::Sender<Job>,
+    tickets: Arc<Mutex<HashMap<String, Ticket>>>,
+}
+
+/// The other end of it.
+#[derive(Debug)]
+pub(super) struct Line {
+    place: Arc<Place>,
+    jobs: mpsc::Receiver<Job>,
+}
+
+impl Queue {
+    /// A queue and its other end, which must be [`Line::run`].
+    pub(super) fn new(place: Arc<Place>, drain: Drain) -> (Self, Line) {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let line = Line {
+            place: Arc::clone(&place),
+            jobs: receiver,
+        };
+        let queue = Self {
+            place,
+            drain,
+            jobs: sender,
+            tickets: Arc::default(),
+        };
+        (queue, line)
+    }
+
+    /// Takes a ticket. The same request has the same one; what ended without a result is queued again.
+    pub(super) fn queue(&self, submission: Submission) -> Result<QueueOrderResponse, Status> {
+        let checked = submission.check_sent();
+        checked.map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
+        if self.drain.is_draining() {
+            return Err(draining());
+        }
+        let ticket = submission.request_id.clone();
+        let now = Instant::now();
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tickets.get(&ticket) {
+            if known.submission != submission {
+                return Err(conflict(&submission));
+            }
+            if !known.has_failed() {
+                return Ok(QueueOrderResponse { ticket });
+            }
+        } else if tickets.len() >= TICKETS_MAX {
+            tickets.retain(|_, ticket| !ticket.is_old(now));
+            if tickets.len() >= TICKETS_MAX {
+                return Err(full());
+            }
+        }
+        let (sender, receiver) = watch::channel(None);
+        let job = Job {
+            submission: submission.clone(),
+            result: sender,
+        };
+        self.jobs.try_send(job).map_err(|_| full())?;
+        let queued = Ticket {
+            submission,
+            result: receiver,
+            kept_until: now + KEPT,
+        };
+        tickets.insert(ticket.clone(), queued);
+        Ok(QueueOrderResponse { ticket })
+    }
+
+    /// The result, as soon as it is known.
+    pub(super) async fn wait(&self, ticket: &str, context: CallContext) -> Placed {
+        if !is_id(ticket, 64) {
+            return Err(invalid("ticket must be 1 to 64 visible ASCII characters"));
+        }
+        let result = {
+            let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+            tickets.get(ticket).map(|ticket| ticket.result.clone())
+        };
+        let Some(mut result) = result else {
+            return self.placed_before(ticket, context).await;
+        };
+        let placed = tokio::select! {
+            placed = result.wait_for(Option::is_some) => placed.ok().and_then(|placed| placed.clone()),
+            () = self.drain.begun() => None,
+        };
+        placed.unwrap_or_else(|| Err(draining()))
+    }
+
+    /// The result of a ticket of another process, or of this one before it died.
+    async fn placed_before(&self, ticket: &str, context: CallContext) -> Placed {
+        if let Some(submission) = self.place.submitted(ticket).await? {
+            return self.place.place(submission, context).await;
+        }
+        let message = "no such ticket: queue the order again under the same request_id";
+        let code = Code::NotFound;
+        Err(error_status(code, "UNKNOWN_TICKET", DOMAIN, message))
+    }
+}
+
+impl Line {
+    /// Places what is queued, for ever; drop the future to stop.
+    pub(super) async fn run(mut self) {
+        let hands = Arc::new(Semaphore::new(PLACING_MAX));
+        let mut placing = JoinSet::new();
+        while let Some(job) = self.jobs.recv().await {
+            let Ok(hand) = Arc::clone(&hands).acquire_owned().await else {
+                return;
+            };
+            let place = Arc::clone(&self.place);
+            placing.spawn(async move {
+                let _hand = hand;
+                let placed = patiently(&place, &job.submission).await;
+                job.result.send_replace(Some(placed));
+            });
+            while placing.try_join_next().is_some() {}
+        }
+    }
+}
+
+/// Repeats what is safe to repeat. Each call is a new one with the deadline of a customer who has patience.
+async fn patiently(place: &Place, submission: &Submission) -> Placed {
+    let begun = Instant::now();
+    loop {
+        let context = CallContext::new().timeout(PATIENCE);
+        match place.place(submission.clone(), context).await {
+            Err(status)
+                if status.code() == Code::Unavailable && begun.elapsed() + PAUSE < PATIENCE =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            placed => return placed,
+        }
+    }
+}
+
+fn full() -> Status {
+    let message = "the queue is full: come again";
+    error_status(Code::ResourceExhausted, "QUEUE_FULL", DOMAIN, message)
+}
+
+fn draining() -> Status {
+    let message = "the service is going away: ask again";
+    error_status(Code::Unavailable, "DRAINING", DOMAIN, message)
+}
