@@ -143,3 +143,73 @@ async fn a_coordinators_figures_agree_with_its_database_and_its_attempts() {
         }
     }
 }
+
+const SERVICES: [(&str, &str); 3] = [
+    ("order", "shop.order.v1.CreateOrderService"),
+    ("points", "shop.points.v1.SpendPointsService"),
+    ("stock", "shop.stock.v1.ReserveStockService"),
+];
+
+#[tokio::test]
+async fn a_participants_figures_agree_with_its_fence_and_with_the_coordinators() {
+    let mut shop = Shop::start().await;
+    shop.seed("tea", 100, "ann", 100).await;
+    for number in 1..=ORDERS {
+        let _ = shop.place(order(number)).await;
+    }
+    let coordinator = at_rest(&shop).await;
+
+    for (name, service) in SERVICES {
+        let http = shop.slot(name).as_ref().unwrap().http.clone();
+        let scrape = Scrape::of(&http).await;
+        let database = shop.folder.path().join(format!("{name}.db"));
+        let rows = queries::fence(&database, service).await;
+        let (confirmed, cancelled) = (rows[&2], rows.get(&3).copied().unwrap_or(0));
+        assert!(confirmed > 0, "{name}: {rows:?}");
+        let verdict = |phase: &str, verdict: &str| {
+            let labels = [
+                format!("action=\"{service}\""),
+                format!("phase=\"{phase}\""),
+                format!("verdict=\"{verdict}\""),
+            ];
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            scrape.sum("tercet_fence_verdicts_total", &labels)
+        };
+        let (run, recorded) = (verdict("cancel", "run"), verdict("cancel", "record"));
+        assert_eq!(verdict("confirm", "run"), confirmed, "{name}");
+        assert_eq!(run + recorded, cancelled, "{name}");
+        assert_eq!(verdict("try", "run"), confirmed + run, "{name}");
+        assert_eq!(scrape.count("tercet_action_calls_in_flight"), 0);
+        for phase in ["try", "confirm", "cancel"] {
+            for (theirs, ours) in [("done", "done"), ("refused", "refused")] {
+                let participant = format!("participant=\"{name}\"");
+                let phase = format!("phase=\"{phase}\"");
+                let outcome = format!("outcome=\"{theirs}\"");
+                let calls = coordinator.sum(
+                    "tercet_participant_call_duration_seconds_count",
+                    &[&participant, &phase, &outcome],
+                );
+                let (action, outcome) = (
+                    format!("action=\"{service}\""),
+                    format!("outcome=\"{ours}\""),
+                );
+                let answered = scrape.sum(
+                    "tercet_action_duration_seconds_count",
+                    &[&action, &phase, &outcome],
+                );
+                assert_eq!(answered, calls, "{name} {phase} {outcome}");
+            }
+        }
+        let build = format!("tercet_build_info{{server=\"{name}\",");
+        assert!(scrape.text.contains(&build), "{}", scrape.text);
+    }
+    let http = shop.slot("stock").as_ref().unwrap().http.clone();
+    let stock = Scrape::of(&http).await;
+    let gathered = stock.count("tercet_hot_batch_calls_sum{table=\"SkuTable\"}");
+    let from_memory = stock.count("tercet_hot_refused_from_memory_total");
+    let answered = stock.sum(
+        "tercet_action_duration_seconds_count",
+        &["action=\"shop.stock.v1.ReserveStockService\""],
+    );
+    assert_eq!(gathered + from_memory, answered);
+}

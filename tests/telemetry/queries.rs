@@ -14,6 +14,8 @@ const PARKED: &str =
     "SELECT COUNT(*) FROM global_transaction WHERE parked = 1 AND ended_at IS NULL";
 const BATCHES: &str = "SELECT appended FROM session ORDER BY id DESC LIMIT 1";
 
+const FENCE: &str = "SELECT state, COUNT(*) FROM tercet_fence WHERE service = ? GROUP BY state";
+
 async fn open(file: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     options.disable_statement_logging().connect().await.unwrap()
@@ -74,4 +76,16 @@ pub(crate) async fn parked(log: &Path) -> i64 {
 /// Batches of the log's last session that were written.
 pub(crate) async fn batches(log: &Path) -> i64 {
     number(log, BATCHES).await.unwrap()
+}
+
+/// Fence rows of an action's service by the number of their state.
+pub(crate) async fn fence(database: &Path, service: &str) -> BTreeMap<i64, i64> {
+    let mut connection = open(database).await;
+    let rows: Vec<(i64, i64)> = sqlx::query_as(FENCE)
+        .bind(service)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    rows.into_iter().collect()
 }

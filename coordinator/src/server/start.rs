@@ -86,7 +86,7 @@ impl Coordinator {
             clock,
         } = surroundings;
         let advertised = advertised(&config, bound.addresses());
-        let metrics = Metrics::new("coordinator");
+        let metrics = Metrics::new();
         let families = CallMeters::families(&metrics);
         let participants = Participants::new(&config, &connect, &clock, &families)
             .map_err(|error| StartError::Participant(error.to_string()))?;
@@ -219,6 +219,7 @@ fn serve<L: Listener>(
         TransactionServiceServer::new(service.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let operators = AdminServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let services = Services::new()
+        .name("coordinator")
         .grpc(applications)
         .grpc(operators)
         .descriptors(tercet_proto::FILE_DESCRIPTOR_SET)

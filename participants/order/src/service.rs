@@ -133,6 +133,7 @@ pub(in super::super) async fn serve(
         database: database.clone(),
     };
     let participant = Participant::new(database, (&config.fence).into())
+        .named("order")
         .layer(layer)
         .action(create::Create(desk.clone()))
         .action(actions::Close(desk.clone()))

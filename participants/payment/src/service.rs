@@ -49,6 +49,7 @@ pub(in super::super) async fn serve(
         worker: worker.clone(),
     };
     let mut participant = Participant::new(database, (&config.fence).into())
+        .named("payment")
         .layer(layer)
         .action(refund::Refund { store })
         .grpc(PaymentServiceServer::new(api))

@@ -30,6 +30,7 @@ pub(in super::super) async fn serve(
 ) -> Result<RunningParticipant, StartError> {
     let database = database::open(&schema(), location).await?;
     let participant = Participant::new(database.clone(), (&config.fence).into())
+        .named("points")
         .layer(layer)
         .action(spend::Spend)
         .action(grant::Grant)

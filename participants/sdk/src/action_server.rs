@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tercet_failpoints::failpoint;
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
@@ -20,18 +21,20 @@ use crate::codec::BytesCodec;
 use crate::context::{BranchContext, ContextError, PHASE};
 use crate::error::ActionError;
 use crate::fence::Phase;
+use crate::metrics::ActionMeters;
 use crate::served::Served;
 
 /// The gRPC service of one action. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ActionServer {
     served: Arc<dyn Served>,
+    meters: ActionMeters,
 }
 
 impl ActionServer {
     /// Serves one action.
-    pub(crate) fn new(served: Arc<dyn Served>) -> Self {
-        Self { served }
+    pub(crate) fn new(served: Arc<dyn Served>, meters: ActionMeters) -> Self {
+        Self { served, meters }
     }
 }
 
@@ -58,6 +61,7 @@ impl tower::Service<http::Request<Body>> for ActionServer {
         };
         let verb = Verb {
             served: Arc::clone(&self.served),
+            meters: self.meters.clone(),
             called,
         };
         async move { Ok(Grpc::new(BytesCodec).unary(verb, request).await) }.boxed()
@@ -67,6 +71,7 @@ impl tower::Service<http::Request<Body>> for ActionServer {
 /// One method of the service.
 struct Verb {
     served: Arc<dyn Served>,
+    meters: ActionMeters,
     called: Phase,
 }
 
@@ -90,7 +95,9 @@ impl Verb {
             attempt = context.attempt,
         );
         async move {
+            let began = Instant::now();
             let answer = self.served.call(context, payload).await;
+            self.meters.answered(self.called, &answer, began.elapsed());
             failpoint!("answer::before-", self.called).map_err(sqlx::Error::from)?;
             match &answer {
                 Ok(_) => tracing::debug!("done"),
@@ -111,6 +118,7 @@ impl UnaryService<Bytes> for Verb {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let verb = Self {
             served: Arc::clone(&self.served),
+            meters: self.meters.clone(),
             called: self.called,
         };
         async move {

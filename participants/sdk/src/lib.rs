@@ -30,6 +30,7 @@ mod fence;
 mod fence_service;
 mod held;
 mod hot;
+pub mod metrics;
 pub mod mysql;
 pub mod outbox;
 mod participant;

@@ -22,9 +22,10 @@ use crate::action_server::ActionServer;
 use crate::cleaner::Cleaner;
 use crate::context::BranchContextLayer;
 use crate::coordinator::Coordinator;
-use crate::fence::{Fence, FenceDb, FenceOptions};
+use crate::fence::{Fence, FenceDb, FenceOptions, Phase};
 use crate::fence_service::FenceReader;
 use crate::hot::{HotAction, HotCalls, HotRows, HotTable};
+use crate::metrics::{Meters, OutboxMeters};
 use crate::outbox::{GrpcCourier, InitiatorCheck, Outbox, OutboxDb};
 use crate::resolver::{Actions, Resolver, ResolverOptions};
 use crate::served::{PlainCalls, Served};
@@ -88,8 +89,11 @@ impl<D: FenceDb> Participant<D> {
     /// `tercet.v1.FenceService`.
     pub fn new(database: Connections<D>, options: FenceOptions) -> Self {
         let fence = Fence::new(database, options);
-        let services =
-            Services::new().grpc(FenceServiceServer::new(FenceReader::new(fence.clone())));
+        let metrics = &fence.meters().metrics;
+        let services = Services::new()
+            .name("participant")
+            .metrics(metrics, Some(Meters::refresh(&fence)))
+            .grpc(FenceServiceServer::new(FenceReader::new(fence.clone())));
         Self {
             fence,
             actions: Actions::new(),
@@ -105,7 +109,9 @@ impl<D: FenceDb> Participant<D> {
     where
         D: OutboxDb,
     {
+        let meters = OutboxMeters::new(&self.fence.meters().metrics);
         self.initiator(outbox, client)
+            .background(meters.watch(outbox.clone()))
             .background(outbox.clone().run(client.clone()))
     }
 
@@ -118,6 +124,13 @@ impl<D: FenceDb> Participant<D> {
         let courier = Arc::new(GrpcCourier::new(client, outbox.options()));
         let check = InitiatorCheck::new(outbox.clone(), courier);
         self.services = self.services.grpc(InitiatorServiceServer::new(check));
+        self
+    }
+
+    /// What it is called in figures and traces; `participant` if this isn't said.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.services = self.services.name(name);
         self
     }
 
@@ -161,7 +174,12 @@ impl<D: FenceDb> Participant<D> {
     }
 
     fn serve<N: NamedService + 'static>(mut self, served: Arc<dyn Served>) -> Self {
-        let verbs = ActionServer::new(Arc::clone(&served));
+        let offered = Phase::ALL
+            .into_iter()
+            .filter(|phase| served.verbs().offers(*phase))
+            .collect::<Vec<_>>();
+        let meters = self.fence.meters().action(served.service(), &offered);
+        let verbs = ActionServer::new(Arc::clone(&served), meters);
         let calls = BoxCloneSyncService::new(BranchContextLayer.layer(verbs));
         let calls = Named::<N> {
             inner: (self.layer.0)(calls),

@@ -31,6 +31,7 @@ pub(in super::super) async fn serve(
     let database = database::open(&schema(), location).await?;
     let rows = HotRows::<table::SkuTable>::default();
     let participant = Participant::new(database.clone(), (&config.fence).into())
+        .named("stock")
         .layer(layer)
         .hot_action(&rows, actions::Reserve)
         .hot_action(&rows, actions::Sell)

@@ -34,23 +34,20 @@ pub type Refresh = Arc<dyn Fn() + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    server: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Metrics {
-    /// Figures of a server of that kind: `coordinator`, or the name of a participant's service.
-    pub fn new(server: &'static str) -> Self {
-        let metrics = Self {
+    /// No figures yet.
+    pub fn new() -> Self {
+        Self {
             registry: Registry::new(),
-            server,
-        };
-        server::describe(&metrics);
-        metrics
-    }
-
-    /// The kind of server.
-    pub fn server(&self) -> &'static str {
-        self.server
+        }
     }
 
     /// Counters by the labels of their definition.

@@ -37,9 +37,8 @@ const STARTED: Definition = Definition::gauge(
 /// The figures of every server.
 pub const DEFINITIONS: &[&Definition] = &[&BUILD_INFO, &READY, &STARTED];
 
-/// The figures that need nothing but the registry.
-pub(super) fn describe(metrics: &Metrics) {
-    let labels = [metrics.server(), env!("CARGO_PKG_VERSION")];
+fn describe(metrics: &Metrics, server: &str) {
+    let labels = [server, env!("CARGO_PKG_VERSION")];
     metrics
         .gauges(&BUILD_INFO)
         .with_label_values(&labels)
@@ -48,8 +47,14 @@ pub(super) fn describe(metrics: &Metrics) {
     metrics.gauge(&STARTED).set(now.as_secs_f64());
 }
 
-/// `/metrics`.
-pub(crate) fn route(metrics: &Metrics, refresh: Option<Refresh>, readiness: Readiness) -> Router {
+/// `/metrics` of a server of that name, with what every server tells.
+pub(crate) fn route(
+    server: &str,
+    metrics: &Metrics,
+    refresh: Option<Refresh>,
+    readiness: Readiness,
+) -> Router {
+    describe(metrics, server);
     let ready: Gauge = metrics.gauge(&READY);
     let metrics = metrics.clone();
     let answer = move || {

@@ -68,7 +68,8 @@ impl Server {
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
 
         let figures = services.metrics.take().map(|(metrics, refresh)| {
-            metrics::route(&metrics, refresh, services.readiness.clone())
+            let readiness = services.readiness.clone();
+            metrics::route(services.name, &metrics, refresh, readiness)
         });
         let pages = services.http.merge(figures.unwrap_or_default());
         let pages = http::router(services.readiness.clone(), pages);

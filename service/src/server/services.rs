@@ -19,6 +19,7 @@ const DRAIN_GRACE: Duration = Duration::from_secs(10);
 /// gRPC services, their descriptors, HTTP routes, and what to do before stopping.
 pub struct Services {
     routes: RoutesBuilder,
+    pub(super) name: &'static str,
     pub(super) names: Vec<&'static str>,
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) http: axum::Router,
@@ -32,6 +33,7 @@ impl Default for Services {
     fn default() -> Self {
         Self {
             routes: Routes::builder(),
+            name: "server",
             names: Vec::new(),
             descriptors: Vec::new(),
             http: axum::Router::new(),
@@ -47,6 +49,13 @@ impl Services {
     /// Health and reflection only.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What the server is called in figures and traces: `coordinator`, or the name of a participant's service.
+    #[must_use]
+    pub fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Adds a gRPC service. Its name also gets a status of its own in `grpc.health.v1`.

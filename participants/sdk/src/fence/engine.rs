@@ -22,6 +22,7 @@ use crate::clock::{micros, now_micros};
 use crate::context::{BranchContext, BranchKey};
 use crate::error::ActionError;
 use crate::held::{Held, limited};
+use crate::metrics::Meters;
 
 /// The fence's times and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,7 @@ pub struct Fence<D: FenceDb> {
     options: FenceOptions,
     permits: Arc<Semaphore>,
     stop: Stop,
+    meters: Arc<Meters>,
 }
 
 impl<D: FenceDb> Clone for Fence<D> {
@@ -96,14 +98,15 @@ impl<D: FenceDb> Clone for Fence<D> {
             options: self.options,
             permits: Arc::clone(&self.permits),
             stop: self.stop.clone(),
+            meters: Arc::clone(&self.meters),
         }
     }
 }
 
 /// What a run leaves to be done with the SQL transaction.
 enum Outcome {
-    /// Something was written: commit, then answer.
-    Commit(Bytes),
+    /// Something was written: commit, then answer. This is what it was.
+    Commit(Bytes, FenceVerdict),
     /// Nothing was written: just answer.
     Answer(Bytes),
 }
@@ -116,7 +119,19 @@ impl<D: FenceDb> Fence<D> {
             options,
             permits: Arc::new(Semaphore::new(options.in_flight_max)),
             stop: Stop::default(),
+            meters: Arc::default(),
         }
+    }
+
+    /// What is counted.
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Calls that are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        let free = self.permits.available_permits();
+        self.options.in_flight_max.saturating_sub(free)
     }
 
     /// The participant's database.
@@ -179,12 +194,22 @@ impl<D: FenceDb> Fence<D> {
     ) -> Result<Bytes, ActionError> {
         action.check(request)?;
         let mut reruns = Reruns::new();
-        loop {
+        let answer = loop {
             match self.run_once(action, context, request).await {
                 Err(error) if reruns.again(&error).await => {}
-                answer => return answer,
+                answer => break answer,
             }
-        }
+        };
+        let verdict = match &answer {
+            Ok((_, verdict)) => *verdict,
+            Err(ActionError::Fenced(refusal)) => FenceVerdict::Refuse(*refusal),
+            Err(ActionError::NotOffered) => FenceVerdict::NotOffered,
+            // Rolled back: nothing stands.
+            Err(_) => return answer.map(|(reply, _)| reply),
+        };
+        self.meters
+            .verdict(action.service(), context.phase, verdict);
+        answer.map(|(reply, _)| reply)
     }
 
     async fn run_once(
@@ -192,7 +217,7 @@ impl<D: FenceDb> Fence<D> {
         action: &dyn DynAction<D>,
         context: &BranchContext,
         request: &[u8],
-    ) -> Result<Bytes, ActionError> {
+    ) -> Result<(Bytes, FenceVerdict), ActionError> {
         let now = now_micros();
         let timeliness = self.timeliness(context, now);
         // Both refuse without a look at the row, so they don't take the writer's place.
@@ -221,16 +246,16 @@ impl<D: FenceDb> Fence<D> {
         run: &Run<'_, D>,
         connection: &mut D::Connection,
         call: &Call<'_, D>,
-    ) -> Result<Bytes, ActionError> {
+    ) -> Result<(Bytes, FenceVerdict), ActionError> {
         let mut transaction = self.database.begin_on(connection).await?;
         match call.run(&mut *transaction).await {
-            Ok(Outcome::Commit(reply)) => {
+            Ok(Outcome::Commit(reply, verdict)) => {
                 run.commit(transaction).await?;
-                Ok(reply)
+                Ok((reply, verdict))
             }
             Ok(Outcome::Answer(reply)) => {
                 roll_back(transaction).await;
-                Ok(reply)
+                Ok((reply, FenceVerdict::Repeat))
             }
             Err(error) => {
                 roll_back(transaction).await;
@@ -348,13 +373,14 @@ impl<D: FenceDb> Call<'_, D> {
         }
         failpoint!("fence::after-insert").map_err(sqlx::Error::from)?;
         if !runs {
-            return Ok(Some(Outcome::Commit(Bytes::new())));
+            let recorded = FenceVerdict::Record(state);
+            return Ok(Some(Outcome::Commit(Bytes::new(), recorded)));
         }
         let reply = self.business(connection, self.request).await?;
         if !reply.is_empty() {
             D::keep_reply(connection, &self.context.key, &reply).await?;
         }
-        Ok(Some(Outcome::Commit(reply)))
+        Ok(Some(Outcome::Commit(reply, FenceVerdict::Run(state))))
     }
 
     /// Does what *tried* calls for, if the conditional update shows that the row was so.
@@ -379,7 +405,7 @@ impl<D: FenceDb> Call<'_, D> {
             self.business(connection, &row.request).await?;
         }
         D::drop_request(connection, key).await?;
-        Ok(Some(Outcome::Commit(Bytes::new())))
+        Ok(Some(Outcome::Commit(Bytes::new(), FenceVerdict::Run(to))))
     }
 
     /// Nothing was written: the row as it stands says the answer.

@@ -18,6 +18,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Try, Self::Confirm, Self::Cancel];
+
     /// The word of the metadata key `tercet-phase`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -51,6 +51,8 @@ impl<T: HotTable> Runner<'_, T> {
             match self.attempt(part).await {
                 Ok(answers) => {
                     self.counters.batch(part.len());
+                    let meters = self.fence.meters();
+                    meters.hot_batch(table_name::<T>(), part.len());
                     for (index, given) in answers.into_iter().enumerate() {
                         answer(from + index, given);
                     }
@@ -96,7 +98,18 @@ impl<T: HotTable> Runner<'_, T> {
             // A written row has a version that only the next look will tell.
             _ => self.seen.forget(self.key),
         }
+        for (call, verdict) in calls.iter().zip(&plan.verdicts) {
+            if let Some(verdict) = *verdict {
+                self.count(call, verdict);
+            }
+        }
         Ok(plan.answers)
+    }
+
+    fn count(&self, call: &Call<T>, verdict: FenceVerdict) {
+        let service = call.planner.service();
+        let meters = self.fence.meters();
+        meters.verdict(service, call.context.phase, verdict);
     }
 
     async fn in_transaction(
@@ -215,6 +228,7 @@ impl<T: HotTable> Runner<'_, T> {
             return false;
         };
         self.counters.refused_from_memory(calls.len());
+        self.fence.meters().refused_from_memory(calls.len());
         for (index, (call, refusal)) in calls.iter().zip(refusals).enumerate() {
             let known = stored.iter().find(|row| row.key == call.context.key);
             let given = match known {
@@ -224,12 +238,28 @@ impl<T: HotTable> Runner<'_, T> {
                         service: known.service.clone(),
                     })
                 }
-                Some(known) => repeated(call, known),
+                Some(known) => {
+                    let given = repeated(call, known);
+                    match &given {
+                        Ok(_) => self.count(call, FenceVerdict::Repeat),
+                        Err(ActionError::Fenced(refusal)) => {
+                            self.count(call, FenceVerdict::Refuse(*refusal));
+                        }
+                        Err(_) => {}
+                    }
+                    given
+                }
             };
             answer(index, Answer::Done(given));
         }
         true
     }
+}
+
+/// A hot table's name in the figures: that of its type.
+fn table_name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// The answer to a try whose branch has a row: it never runs.

@@ -47,6 +47,8 @@ pub(super) struct Fenced {
 pub(super) struct Plan<T: HotTable> {
     /// One for each call, in its place.
     pub(super) answers: Vec<Answer>,
+    /// What the fence makes of each, unless it fails or belongs elsewhere.
+    pub(super) verdicts: Vec<Option<FenceVerdict>>,
     /// The business row as it shall be; none where there is none.
     pub(super) row: Option<T::Row>,
     /// Branches without a row so far.
@@ -72,6 +74,7 @@ impl<T: HotTable> Plan<T> {
                 .into_iter()
                 .map(|row| (row.key.clone(), Fenced::stored(row)))
                 .collect(),
+            verdicts: Vec::with_capacity(calls.len()),
         };
         let answers = calls.iter().map(|call| planning.answer(call)).collect();
         planning.finish(answers)
@@ -113,22 +116,37 @@ struct Planning<'a, T: HotTable> {
     checkpoint: Option<T::Row>,
     since: Vec<Step<T>>,
     fence: HashMap<BranchKey, Fenced>,
+    verdicts: Vec<Option<FenceVerdict>>,
 }
 
 impl<T: HotTable> Planning<'_, T> {
     fn answer(&mut self, call: &Call<T>) -> Answer {
+        let (answer, decided) = self.decide(call);
+        let stands = match &answer {
+            Answer::Done(Ok(_)) => true,
+            Answer::Done(Err(error)) => {
+                matches!(error, ActionError::Fenced(_) | ActionError::NotOffered)
+            }
+            Answer::Elsewhere(_) => false,
+        };
+        self.verdicts.push(decided.filter(|_| stands));
+        answer
+    }
+
+    fn decide(&mut self, call: &Call<T>) -> (Answer, Option<FenceVerdict>) {
         let fenced = self.fence.get(&call.context.key);
         if let Some(fenced) = fenced
             && fenced.service != call.planner.service()
         {
-            return Answer::Done(Err(ActionError::OtherAction {
+            let other = ActionError::OtherAction {
                 service: fenced.service.clone(),
-            }));
+            };
+            return (Answer::Done(Err(other)), None);
         }
         let phase = call.context.phase;
         let state = fenced.map(|fenced| fenced.state);
         let decided = verdict(phase, state, call.planner.verbs(), call.timeliness);
-        match decided {
+        let answer = match decided {
             FenceVerdict::Run(to) if state.is_none() => Answer::Done(self.run_new(call, to)),
             FenceVerdict::Run(to) => self.run_tried(call, to),
             FenceVerdict::Record(to) => {
@@ -141,7 +159,8 @@ impl<T: HotTable> Planning<'_, T> {
             FenceVerdict::Repeat => Answer::Done(Ok(Bytes::new())),
             FenceVerdict::Refuse(refusal) => Answer::Done(Err(ActionError::Fenced(refusal))),
             FenceVerdict::NotOffered => Answer::Done(Err(ActionError::NotOffered)),
-        }
+        };
+        (answer, Some(decided))
     }
 
     /// Runs the verb of a branch that has no row yet. A refusal leaves none.
@@ -256,6 +275,7 @@ impl<T: HotTable> Planning<'_, T> {
         }
         Plan {
             answers,
+            verdicts: self.verdicts,
             row: self.row,
             inserts,
             ends,

@@ -178,9 +178,18 @@ impl<T: HotTable> HotRows<T> {
     ) -> Result<Bytes, ActionError> {
         let mut key = planner.key(&request)?;
         let timeliness = fence.timeliness(&context, now_micros());
-        match verdict(context.phase, None, planner.verbs(), timeliness) {
-            FenceVerdict::NotOffered => return Err(ActionError::NotOffered),
+        let decided = verdict(context.phase, None, planner.verbs(), timeliness);
+        let count = || {
+            let service = planner.service();
+            fence.meters().verdict(service, context.phase, decided);
+        };
+        match decided {
+            FenceVerdict::NotOffered => {
+                count();
+                return Err(ActionError::NotOffered);
+            }
             FenceVerdict::Refuse(refusal) if context.phase == Phase::Try => {
+                count();
                 return Err(ActionError::Fenced(refusal));
             }
             _ => {}

@@ -7,6 +7,7 @@
 mod apt;
 mod mariadb;
 mod mysql;
+mod promtool;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 use apt::run;
+pub use promtool::promtool;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod deaths;
+mod figures;
 mod model;
 mod questions;
 mod sending;
