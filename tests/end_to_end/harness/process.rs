@@ -45,6 +45,12 @@ fn command(wrapper: &[&str], arguments: &[&str], folder: &Path) -> Command {
     command
 }
 
+/// Where a server's standard error goes.
+fn stderr_of(arguments: &[&str], folder: &Path) -> PathBuf {
+    let name = arguments.first().copied().unwrap_or("tercet");
+    folder.join(format!("{name}.stderr"))
+}
+
 /// Runs a command to its end.
 pub(crate) async fn run(arguments: &[&str], folder: &Path) -> Output {
     let output = command(&[], arguments, folder).output();
@@ -61,8 +67,25 @@ impl Server {
 
     /// The same through a wrapper that becomes the server: one that sets a limit, or enters a namespace.
     pub(crate) async fn start_through(wrapper: &[&str], arguments: &[&str], folder: &Path) -> Self {
+        match Self::try_start_through(wrapper, arguments, folder).await {
+            Ok(server) => server,
+            Err(status) => {
+                let name = arguments.first().copied().unwrap_or("tercet");
+                let said = std::fs::read_to_string(stderr_of(arguments, folder));
+                let said = said.unwrap_or_default();
+                panic!("{name} ended with {status} before it was ready:\n{said}")
+            }
+        }
+    }
+
+    /// The same, or how it ended before it was ready.
+    pub(crate) async fn try_start_through(
+        wrapper: &[&str],
+        arguments: &[&str],
+        folder: &Path,
+    ) -> Result<Self, ExitStatus> {
         let name = arguments.first().copied().unwrap_or("tercet");
-        let stderr = folder.join(format!("{name}.stderr"));
+        let stderr = stderr_of(arguments, folder);
         let log = File::options()
             .create(true)
             .append(true)
@@ -78,8 +101,8 @@ impl Server {
             .await
             .unwrap();
         let Some(line) = line else {
-            let said = std::fs::read_to_string(&stderr).unwrap_or_default();
-            panic!("{name} ended before it was ready:\n{said}");
+            let ended = patiently(&format!("{name} to end"), child.wait()).await;
+            return Err(ended.unwrap());
         };
         let words: Vec<&str> = line.split(' ').collect();
         let ["ready", grpc, http] = words[..] else {
@@ -87,13 +110,13 @@ impl Server {
         };
         let grpc = grpc.strip_prefix("grpc=").unwrap().to_owned();
         let http = http.strip_prefix("http=").unwrap().to_owned();
-        Self {
+        Ok(Self {
             child,
             stdout,
             stderr,
             grpc,
             http,
-        }
+        })
     }
 
     /// `kill -9`, and waits until the process is gone.

@@ -221,7 +221,6 @@ async fn adopt(
     limit: usize,
     ahead: i64,
 ) -> Allowed<(Vec<StoredRow>, usize)> {
-    failpoint!("adopting::before")?;
     let mut transaction = connection.begin_with(dialect::BEGIN).await?;
     if !may_adopt(&mut transaction, to).await? {
         transaction.rollback().await?;
@@ -243,6 +242,7 @@ async fn adopt(
         transaction.rollback().await?;
         return Ok(Some((Vec::new(), 0)));
     }
+    failpoint!("adopting::before")?;
     dialect::adopt(to.0, from.0, &gids)
         .build()
         .persistent(false)
