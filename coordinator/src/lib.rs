@@ -28,6 +28,7 @@ mod json;
 mod log_health;
 pub mod metrics;
 mod participants;
+mod pauses;
 mod server;
 mod surroundings;
 mod transactions;

@@ -11,7 +11,7 @@ use tercet_core::{Gid, Timestamp};
 
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
+    PageToken, Pause, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 /// What becomes of one batch.
@@ -150,6 +150,14 @@ impl TransactionLog for FaultyStore {
 
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         self.inner.append_audit(record).await
+    }
+
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        self.inner.set_paused(record, is_paused).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        self.inner.pauses().await
     }
 
     async fn close(&self) {

@@ -26,6 +26,7 @@ mod memory;
 pub mod mysql;
 mod open;
 mod pages;
+mod pause;
 pub mod sqlite;
 mod store;
 mod verdict;
@@ -39,6 +40,7 @@ pub use entry::{
 pub use group::{BatchObserver, BatchReport, Failure, Log, LogMetrics, LogOptions};
 pub use memory::{MemoryDisk, MemoryStore};
 pub use open::{DatabaseUrl, OpenError, SchemaState, StoreOptions, UrlError, migrate, open};
+pub use pause::Pause;
 pub use store::{
     AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, Lane, OpenPage, Page, PageToken,
     PageTokenError, TransactionLog,

@@ -118,6 +118,15 @@ SELECT state, COUNT(*), COUNT(attention_since), COUNT(CASE WHEN parked = 1 THEN 
 
 pub(crate) const ENDED: &str = "SELECT gid FROM global_transaction WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?";
 
+/// A participant, since when, who, why. Fails on the key when it is paused already.
+pub(crate) const PAUSE: &str =
+    "INSERT INTO participant_pause (participant, since, who, reason) VALUES (?, ?, ?, ?)";
+
+pub(crate) const RESUME: &str = "DELETE FROM participant_pause WHERE participant = ?";
+
+pub(crate) const PAUSES: &str =
+    "SELECT participant, since, who, reason FROM participant_pause ORDER BY participant";
+
 /// Deletes the rows of `table` that belong to `gids`.
 pub(crate) fn delete(table: Purged, gids: &[String]) -> QueryBuilder<Db> {
     let mut query = QueryBuilder::new(match table {

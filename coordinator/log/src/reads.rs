@@ -6,7 +6,9 @@ use tercet_core::{BranchId, Gid, ParticipantName, Timestamp, TransactionState};
 use super::{Db, queries};
 use crate::codec::{StoredRow, state_of_code};
 use crate::pages::{open_page, page};
-use crate::{AuditFilter, AuditRecord, Counts, Filter, OpenPage, Page, PageToken, SessionId};
+use crate::{
+    AuditFilter, AuditRecord, Counts, Filter, OpenPage, Page, PageToken, Pause, SessionId,
+};
 
 type Connection = <Db as sqlx::Database>::Connection;
 
@@ -128,6 +130,51 @@ pub(super) async fn counts(connection: &mut Connection) -> Result<Counts, sqlx::
         );
     }
     Ok(counts)
+}
+
+/// Pauses a participant or lets it go on, inside the SQL transaction that has recorded it.
+pub(super) async fn set_paused(
+    connection: &mut Connection,
+    pause: &Pause,
+    is_paused: bool,
+) -> Result<(), sqlx::Error> {
+    let participant = pause.participant.as_str();
+    if !is_paused {
+        sqlx::query(queries::RESUME)
+            .bind(participant)
+            .execute(connection)
+            .await?;
+        return Ok(());
+    }
+    let done = sqlx::query(queries::PAUSE)
+        .bind(participant)
+        .bind(pause.since.as_micros())
+        .bind(&pause.who)
+        .bind(&pause.reason)
+        .execute(connection)
+        .await;
+    match done {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// A name that isn't one any more is left out: nothing could be called by it.
+pub(super) async fn pauses(connection: &mut Connection) -> Result<Vec<Pause>, sqlx::Error> {
+    let rows: Vec<(String, i64, String, String)> = sqlx::query_as(queries::PAUSES)
+        .fetch_all(connection)
+        .await?;
+    let pauses = rows
+        .into_iter()
+        .filter_map(|(participant, since, who, reason)| {
+            Some(Pause {
+                participant: ParticipantName::parse(&participant).ok()?,
+                since: Timestamp::from_micros(since),
+                who,
+                reason,
+            })
+        });
+    Ok(pauses.collect())
 }
 
 fn sql_limit(limit: usize) -> i64 {

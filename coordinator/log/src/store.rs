@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 
 use crate::{
-    AuditRecord, BatchError, Damaged, Entry, LogError, Session, SharedLog, Stored, Verdict,
+    AuditRecord, BatchError, Damaged, Entry, LogError, Pause, Session, SharedLog, Stored, Verdict,
 };
 
 /// The most entries of one batch.
@@ -88,6 +88,18 @@ pub trait TransactionLog: Send + Sync + 'static {
     /// Records what a person did to no transaction in particular. Durable when it returns; a crash before that leaves
     /// the record or nothing.
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError>;
+
+    /// Records that a person has paused the record's participant, or has let it go on, and makes that so, as one.
+    /// Pausing one that is paused, and resuming one that isn't, changes nothing and is recorded all the same. Durable when
+    /// it returns; a crash before that leaves both or neither.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Unavailable`] when nobody knows: doing it again is harmless.
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError>;
+
+    /// The participants that are paused, by name. As many as people have paused by hand.
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError>;
 
     /// Ends this session by fencing it: nothing can be written any more. The open transactions stay for the next one, and
     /// where the log is shared the others may adopt them at once.

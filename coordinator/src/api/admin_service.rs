@@ -6,13 +6,6 @@ use tonic::{Request, Response, Status};
 
 use super::{Caller, Service};
 
-/// Pausing has to be durable and hold for all replicas; the log has no place for it yet.
-fn pausing_is_missing() -> Status {
-    Status::unimplemented(
-        "pausing a participant is not built yet: what is missing is its durable record in the log",
-    )
-}
-
 #[tonic::async_trait]
 impl AdminService for Service {
     async fn list_transactions(
@@ -117,18 +110,28 @@ impl AdminService for Service {
         &self,
         request: Request<pb::PauseParticipantRequest>,
     ) -> Result<Response<pb::PauseParticipantResponse>, Status> {
-        self.0
-            .known_participant(&request.into_inner().participant)?;
-        Err(pausing_is_missing())
+        let pb::PauseParticipantRequest {
+            participant,
+            reason,
+        } = request.into_inner();
+        let participant = self.0.set_paused(&participant, reason, true).await?;
+        Ok(Response::new(pb::PauseParticipantResponse {
+            participant: Some(participant),
+        }))
     }
 
     async fn resume_participant(
         &self,
         request: Request<pb::ResumeParticipantRequest>,
     ) -> Result<Response<pb::ResumeParticipantResponse>, Status> {
-        self.0
-            .known_participant(&request.into_inner().participant)?;
-        Err(pausing_is_missing())
+        let pb::ResumeParticipantRequest {
+            participant,
+            reason,
+        } = request.into_inner();
+        let participant = self.0.set_paused(&participant, reason, false).await?;
+        Ok(Response::new(pb::ResumeParticipantResponse {
+            participant: Some(participant),
+        }))
     }
 
     async fn get_status(

@@ -9,6 +9,7 @@ use tercet_proto::tercet::v1 as pb;
 
 use super::Api;
 use crate::errors::{ApiError, Reason};
+use crate::participants::Participant;
 use crate::validate;
 use crate::view::{self, Detail, Shown};
 
@@ -154,12 +155,12 @@ impl Api {
     }
 
     /// The participant of that name, which must be configured.
-    pub(super) fn known_participant(&self, name: &str) -> Result<(), ApiError> {
+    pub(super) fn known_participant(&self, name: &str) -> Result<&Participant, ApiError> {
         let parsed = validate::participant_name(name)?;
-        match self.transactions.shared().participants.get(&parsed) {
-            Some(_) => Ok(()),
-            None => Err(validate::unknown_participant(name)),
-        }
+        let participant = self.transactions.shared().participants.get(&parsed);
+        participant
+            .map(|participant| &**participant)
+            .ok_or_else(|| validate::unknown_participant(name))
     }
 }
 

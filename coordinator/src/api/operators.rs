@@ -55,6 +55,31 @@ impl Api {
         self.operate(&gid, Command::Force(branch), audit).await
     }
 
+    /// Pauses a participant, or lets it go on.
+    pub(super) async fn set_paused(
+        &self,
+        participant: &str,
+        reason: String,
+        is_paused: bool,
+    ) -> Result<pb::Participant, ApiError> {
+        let participant = self.known_participant(participant)?;
+        let action = if is_paused {
+            "PauseParticipant"
+        } else {
+            "ResumeParticipant"
+        };
+        let record = AuditRecord {
+            participant: Some(participant.name.clone()),
+            ..self.audit_record(action, reason)
+        };
+        let shared = self.transactions.shared();
+        shared
+            .pauses
+            .set(&shared.log, &shared.participants, &record, is_paused)
+            .await?;
+        Ok(participant.message())
+    }
+
     async fn operate(
         &self,
         gid: &Gid,
@@ -76,12 +101,20 @@ impl Api {
         reason: String,
     ) -> AuditRecord {
         AuditRecord {
+            gid: Some(gid.clone()),
+            branch,
+            ..self.audit_record(action, reason)
+        }
+    }
+
+    fn audit_record(&self, action: &str, reason: String) -> AuditRecord {
+        AuditRecord {
             at: self.now(),
             // Callers aren't identified in this version.
             who: String::new(),
             action: action.to_owned(),
-            gid: Some(gid.clone()),
-            branch,
+            gid: None,
+            branch: None,
             participant: None,
             reason: validate::cut_reason(reason),
         }

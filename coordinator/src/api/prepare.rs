@@ -1,6 +1,7 @@
 //! From a request to what may begin: names, what participants are like now, JSON, overload; in this order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tercet_core::{BranchDefinition, Options, Phase, TriedBy};
@@ -10,6 +11,9 @@ use crate::config::ActionConfig;
 use crate::errors::{ApiError, Reason};
 use crate::participants::Participant;
 use crate::validate::{self, CheckedBranch, Payload};
+
+/// When a caller may come again whose participant is paused. A person has to resume it, so this is a guess.
+const PAUSED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A branch whose names are configured.
 struct Named<'a> {
@@ -29,6 +33,7 @@ impl Api {
             .into_iter()
             .map(|branch| self.named(branch))
             .collect::<Result<Vec<_>, _>>()?;
+        refuse_paused(&named)?;
         if tried_by == TriedBy::Coordinator {
             refuse_down(&named)?;
         }
@@ -121,6 +126,18 @@ impl Api {
             Err(ApiError::field(unknown.reason, field, unknown.message))
         }
     }
+}
+
+/// Refuses what names a participant that a person has paused.
+fn refuse_paused(named: &[Named<'_>]) -> Result<(), ApiError> {
+    for branch in named {
+        if branch.participant.pause().is_some() {
+            let message = format!("participant {} is paused", branch.participant.name);
+            let paused = ApiError::new(Reason::ParticipantPaused, message);
+            return Err(paused.after(PAUSED_RETRY_AFTER));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses while a participant that is to be tried doesn't answer. Each is asked once: a half-open breaker lets one

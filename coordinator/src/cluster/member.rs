@@ -102,10 +102,16 @@ async fn look_after_others(transactions: Transactions, cluster: Arc<Cluster>) {
     };
     let mut watcher = Watcher::new(log.session().id, cluster.times.take_over_after);
     let mut turns = turns(cluster.times.beat_every / LOOKS_PER_BEAT);
-    loop {
+    for number in 0_u32.. {
         turns.tick().await;
         if let Err(error) = look(shared, &transactions, &cluster, &mut watcher).await {
             tracing::warn!(%error, "the other coordinators can't be looked after now");
+        }
+        // What people pause at one coordinator holds for all of them.
+        if number % LOOKS_PER_BEAT == 0
+            && let Err(error) = transactions.follow_pauses().await
+        {
+            tracing::warn!(%error, "nobody can say now which participants are paused");
         }
     }
 }

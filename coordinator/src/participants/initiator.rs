@@ -32,6 +32,7 @@ impl Participants {
             );
             return unknown(tonic::Code::Unavailable, message);
         };
+        participant.resumed().await;
         participant.check(&gid, initiator, trace_parent).await
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Participants::call   by name; one that isn't configured any more is flagged, not dropped
-//!   Participant::call  a permit (max_in_flight), an endpoint in turn, the time-out
+//!   Participant::call  the gate (paused or not), a permit (max_in_flight), an endpoint in turn, the time-out
 //!     unary::exchange  one call, from bytes to bytes
 //!   classify           what the answer means: done, refused, in doubt
 //! ```
@@ -13,6 +13,7 @@
 mod breaker;
 mod classify;
 mod endpoints;
+mod gate;
 mod initiator;
 mod metadata;
 mod participant;
@@ -21,7 +22,7 @@ mod unary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tercet_core::{CallReport, ParticipantName};
+use tercet_core::{BranchIndex, CallReport, Gid, ParticipantName};
 
 pub(crate) use breaker::BreakerState;
 pub(crate) use endpoints::AddressError;
@@ -76,6 +77,13 @@ impl Participants {
     /// All of them, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Participant>> {
         self.all.values()
+    }
+
+    /// The call of that branch needn't wait until its participant is resumed, if it does.
+    pub(crate) fn let_go(&self, name: &ParticipantName, gid: &Gid, branch: BranchIndex) {
+        if let Some(participant) = self.get(name) {
+            participant.let_go(gid, branch);
+        }
     }
 
     /// Makes one call of a branch, however it ends.

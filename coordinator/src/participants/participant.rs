@@ -8,17 +8,20 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tercet_core::{
-    ActionName, CallError, CallOutcome, CallReport, ParticipantName, Phase, Timestamp,
+    ActionName, BranchIndex, CallError, CallOutcome, CallReport, Gid, ParticipantName, Phase,
+    Timestamp,
 };
 use tercet_failpoints::failpoint;
+use tercet_log::Pause;
 use tercet_proto::tercet::v1 as pb;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
 use super::classify::{Classified, classify};
 use super::endpoints::{Endpoints, Heard};
+use super::gate::{Gate, Passage};
 use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
 use crate::clock::Clock;
@@ -33,6 +36,7 @@ pub(crate) struct Participant {
     config: ParticipantConfig,
     try_response_bytes_max: usize,
     endpoints: Endpoints,
+    gate: Gate,
     /// One for each call that may be under way. Who waits here is an open branch, and those are bounded by the
     /// limits on open transactions.
     permits: Semaphore,
@@ -59,6 +63,7 @@ impl Participant {
         Self {
             name,
             endpoints,
+            gate: Gate::default(),
             permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
             queued: AtomicU64::new(0),
             breaker: Breaker::new(config.breaker),
@@ -83,6 +88,26 @@ impl Participant {
     /// Whether new tries are let through; the error is how long to wait.
     pub(crate) fn admit(&self) -> Result<(), Duration> {
         self.breaker.admit(Instant::now())
+    }
+
+    /// Whether a person has paused it, and why.
+    pub(crate) fn pause(&self) -> Option<Pause> {
+        self.gate.pause()
+    }
+
+    /// Pauses it or lets it go on; says whether that changed anything.
+    pub(crate) fn set_pause(&self, pause: Option<&Pause>) -> bool {
+        self.gate.set(pause)
+    }
+
+    /// The call of that branch needn't wait until this is resumed, if it does.
+    pub(super) fn let_go(&self, gid: &Gid, branch: BranchIndex) {
+        self.gate.let_go(gid, branch);
+    }
+
+    /// Waits while it is paused.
+    pub(super) async fn resumed(&self) {
+        self.gate.opened().await;
     }
 
     /// Decided branches that wait for it.
@@ -126,13 +151,27 @@ impl Participant {
 
     async fn call_uncounted(&self, order: &CallOrder) -> CallReport {
         let asked_at = self.clock.now();
-        let Some(_permit) = self.permit(order.call.not_after, asked_at).await else {
-            let error = CallError {
-                code: tonic::Code::DeadlineExceeded as i32,
-                reason: String::new(),
-                message: "the deadline came before its turn".to_owned(),
-            };
-            return report(order, never_sent(error), asked_at, Duration::ZERO);
+        let _permit = match self.turn(order, asked_at).await {
+            Turn::Now(permit) => permit,
+            Turn::TooLate => {
+                let error = CallError {
+                    code: tonic::Code::DeadlineExceeded as i32,
+                    reason: String::new(),
+                    message: "the deadline came before its turn".to_owned(),
+                };
+                return report(order, never_sent(error), asked_at, Duration::ZERO);
+            }
+            Turn::LetGo => {
+                let error = CallError {
+                    code: tonic::Code::Unavailable as i32,
+                    reason: String::new(),
+                    message: format!("not sent: participant {} is paused", self.name),
+                };
+                return CallReport {
+                    free: true,
+                    ..report(order, never_sent(error), asked_at, Duration::ZERO)
+                };
+            }
         };
         let started_at = self.clock.now();
         let began = Instant::now();
@@ -161,22 +200,35 @@ impl Participant {
         report(order, classified, started_at, began.elapsed())
     }
 
-    async fn permit(
-        &self,
-        not_after: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        if let Ok(permit) = self.permits.try_acquire() {
-            return Some(permit);
+    /// Waits until the call may go out, at most until it is too late for it.
+    async fn turn(&self, order: &CallOrder, now: Timestamp) -> Turn<'_> {
+        if self.gate.is_open()
+            && let Ok(permit) = self.permits.try_acquire()
+        {
+            return Turn::Now(permit);
         }
         let _queued = Queued::new(&self.queued);
-        match not_after {
+        let turn = self.turn_some_day(order);
+        match order.call.not_after {
+            None => turn.await,
+            Some(not_after) => tokio::time::timeout(not_after.saturating_since(now), turn)
+                .await
+                .unwrap_or(Turn::TooLate),
+        }
+    }
+
+    async fn turn_some_day(&self, order: &CallOrder) -> Turn<'_> {
+        loop {
+            if self.gate.passage(&order.gid, order.call.branch).await == Passage::LetGo {
+                return Turn::LetGo;
+            }
             // The semaphore is never closed.
-            None => self.permits.acquire().await.ok(),
-            Some(not_after) => {
-                let wait = not_after.saturating_since(now);
-                let permit = tokio::time::timeout(wait, self.permits.acquire()).await;
-                permit.ok().and_then(Result::ok)
+            let Ok(permit) = self.permits.acquire().await else {
+                return Turn::TooLate;
+            };
+            // It may have been paused meanwhile.
+            if self.gate.is_open() {
+                return Turn::Now(permit);
             }
         }
     }
@@ -245,6 +297,7 @@ impl Participant {
 
     /// How it is, for operators.
     pub(crate) fn message(&self) -> pb::Participant {
+        let pause = self.pause();
         let last = self
             .last_error
             .lock()
@@ -277,7 +330,12 @@ impl Participant {
                 .collect(),
             in_flight: u32::try_from(self.in_flight()).unwrap_or(u32::MAX),
             waiting: self.waiting(),
-            paused: false,
+            paused: pause.is_some(),
+            paused_since: pause.as_ref().map(|pause| view::timestamp(pause.since)),
+            pause_reason: pause
+                .as_ref()
+                .map_or_else(String::new, |pause| pause.reason.clone()),
+            paused_by: pause.map_or_else(String::new, |pause| pause.who),
             breaker: breaker as i32,
             last_error: last.as_ref().map(|(error, _)| view::call_error(error)),
             last_error_at: last.map(|(_, at)| view::timestamp(at)),
@@ -299,6 +357,16 @@ impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// How waiting for one's turn has ended.
+enum Turn<'p> {
+    /// It may go out.
+    Now(SemaphorePermit<'p>),
+    /// Its deadline has come.
+    TooLate,
+    /// The participant is paused, and the call isn't wanted any more.
+    LetGo,
 }
 
 /// Counts a decided branch as waiting for its participant, as long as it lives.

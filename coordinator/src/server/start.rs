@@ -165,6 +165,7 @@ async fn open(
 
 /// Goes on with everything that is open. Nothing is served before that.
 async fn recover(transactions: &Transactions) -> Result<(), StartError> {
+    transactions.follow_pauses().await?;
     let recovered = transactions.recover().await?;
     if recovered > 0 {
         tracing::info!(transactions = recovered, "recovered");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tercet_core::RetryPolicy;
-use tercet_log::Log;
+use tercet_log::{Log, LogError};
 use tokio_util::task::TaskTracker;
 
 use super::{Admission, Gauges, Registry, Stage, StageCell};
@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::log_health::LogHealth;
 use crate::metrics::TransactionMeters;
 use crate::participants::Participants;
+use crate::pauses::Pauses;
 
 /// What all transactions share.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) health: LogHealth,
     pub(crate) participants: Arc<Participants>,
+    pub(crate) pauses: Pauses,
     /// The others; none where the log has one coordinator at a time.
     pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) policy: Arc<RetryPolicy>,
@@ -57,6 +59,7 @@ impl Transactions {
                 log,
                 health: LogHealth::default(),
                 participants,
+                pauses: Pauses::default(),
                 cluster,
                 policy: Arc::new(config.policy()),
                 advertised,
@@ -74,6 +77,15 @@ impl Transactions {
     /// What they share.
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Reads from the log which participants are paused.
+    pub(crate) async fn follow_pauses(&self) -> Result<(), LogError> {
+        let shared = &self.shared;
+        shared
+            .pauses
+            .follow(&shared.log, &shared.participants)
+            .await
     }
 
     /// Goes on to `stage`, and lets every task know.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Fuse};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    AppendVerdict, CallReport, CommandId, InitiatorReport, Input, Rejection, Run, Timestamp,
-    TransactionState,
+    AppendVerdict, BranchId, CallReport, Command, CommandId, InitiatorReport, Input, Rejection,
+    Run, Timestamp, TransactionState,
 };
 use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
@@ -272,11 +272,25 @@ impl Task {
             audit,
             question,
         } = order;
+        if let Command::Force(branch) = &command {
+            self.let_go(branch);
+        }
         let id = CommandId(self.next_command);
         self.next_command += 1;
         self.commands.insert(id, Pending { audit, question });
         let now = self.now();
         self.run.handle(Input::Command(id, command), now);
+    }
+
+    /// A force waits for the call under way. One that waits for its participant to be resumed isn't: it is let go.
+    fn let_go(&self, id: &BranchId) {
+        let transaction = self.run.transaction();
+        let branches = transaction.branches.iter().enumerate();
+        let mut named = branches.filter(|(_, branch)| branch.definition.id == *id);
+        if let Some((index, branch)) = named.next() {
+            let participants = &self.registration.shared.participants;
+            participants.let_go(&branch.definition.participant, &transaction.gid, index);
+        }
     }
 
     /// What the transaction counts as, for limits and gauges.

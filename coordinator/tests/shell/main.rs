@@ -20,6 +20,7 @@ mod json;
 mod limits;
 mod lists;
 mod operators;
+mod pauses;
 mod recovery;
 mod retention;
 mod starting;

@@ -211,24 +211,3 @@ async fn before_the_decision_nothing_can_be_parked_or_forced() {
         assert_eq!(told.reason, "UNKNOWN_TRANSACTION");
     }
 }
-
-#[tokio::test]
-async fn pausing_says_what_is_missing() {
-    let world = World::start().await;
-    let pause = |name: &str| pb::PauseParticipantRequest {
-        participant: name.to_owned(),
-        reason: String::new(),
-    };
-    let status = world
-        .admin
-        .clone()
-        .pause_participant(pause("a"))
-        .await
-        .unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    let told = refusal(world.admin.clone().pause_participant(pause("nobody")).await);
-    assert_eq!(
-        (told.code, told.reason.as_str()),
-        (Code::NotFound, "UNKNOWN_PARTICIPANT")
-    );
-}

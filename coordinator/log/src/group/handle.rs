@@ -14,7 +14,7 @@ use super::metrics::{BatchObserver, Counters, LogMetrics};
 use super::writer::{Request, Writer};
 use crate::{
     AuditFilter, AuditRecord, BATCH_ENTRIES_MAX, Counts, Entry, Filter, Lane, LogError, OpenPage,
-    Page, PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
+    Page, PageToken, Pause, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 /// How a log groups its appends.
@@ -259,6 +259,16 @@ impl Log {
     /// See [`TransactionLog::append_audit`].
     pub async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         self.shared.store.append_audit(record).await
+    }
+
+    /// See [`TransactionLog::set_paused`].
+    pub async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        self.shared.store.set_paused(record, is_paused).await
+    }
+
+    /// See [`TransactionLog::pauses`].
+    pub async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        self.shared.store.pauses().await
     }
 }
 

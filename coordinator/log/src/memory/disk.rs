@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tercet_core::{Gid, Timestamp, TransactionState};
+use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 
 use crate::codec::{StoredRow, mode_code, state_code, state_of_code};
 use crate::entry::Row;
 use crate::memory::sessions::Sessions;
 use crate::{
-    AuditFilter, AuditRecord, Counts, Entry, Filter, Page, PageToken, SessionId, Stored, Verdict,
-    Write,
+    AuditFilter, AuditRecord, Counts, Entry, Filter, Page, PageToken, Pause, SessionId, Stored,
+    Verdict, Write,
 };
 
 /// What outlives a [`MemoryStore`](super::MemoryStore), as a file outlives a process. Clones are the same disk.
@@ -21,6 +21,7 @@ pub struct MemoryDisk(pub(super) Arc<Mutex<Disk>>);
 pub(super) struct Disk {
     rows: BTreeMap<String, MemoryRow>,
     audit: Vec<AuditRecord>,
+    pauses: BTreeMap<ParticipantName, Pause>,
     pub(super) sessions: Sessions,
 }
 
@@ -210,6 +211,23 @@ impl Disk {
 
     pub(super) fn append_audit(&mut self, record: &AuditRecord) {
         self.audit.push(record.clone());
+    }
+
+    pub(super) fn set_paused(&mut self, record: &AuditRecord, is_paused: bool) {
+        let Some(pause) = Pause::from_record(record) else {
+            return;
+        };
+        if is_paused {
+            self.pauses
+                .entry(pause.participant.clone())
+                .or_insert(pause);
+        } else {
+            self.pauses.remove(&pause.participant);
+        }
+    }
+
+    pub(super) fn pauses(&self) -> Vec<Pause> {
+        self.pauses.values().cloned().collect()
     }
 
     pub(super) fn purge(&mut self, ended_before: Timestamp, limit: usize) -> usize {

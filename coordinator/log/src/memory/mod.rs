@@ -17,7 +17,7 @@ use crate::memory::disk::Disk;
 use crate::pages::{open_page, page};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, DecodeError, Entry, Filter, Lane, LogError,
-    OpenPage, Page, PageToken, Session, SharedLog, Stored, TransactionLog, Verdict, Write,
+    OpenPage, Page, PageToken, Pause, Session, SharedLog, Stored, TransactionLog, Verdict, Write,
 };
 
 /// A session on a [`MemoryDisk`].
@@ -174,6 +174,21 @@ impl TransactionLog for MemoryStore {
         }
         disk.append_audit(record);
         Ok(())
+    }
+
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        record.check().map_err(LogError::Invalid)?;
+        let mut disk = self.disk();
+        if !disk.sessions.holds(self.session.id) {
+            return Err(fenced());
+        }
+        disk.append_audit(record);
+        disk.set_paused(record, is_paused);
+        Ok(())
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        Ok(self.disk().pauses())
     }
 
     async fn close(&self) {

@@ -31,7 +31,7 @@ use self::lane::LaneWriter;
 use crate::pages::{before_audit, stored};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, SharedLog, Stored, TransactionLog, Verdict,
+    PageToken, Pause, Session, SharedLog, Stored, TransactionLog, Verdict,
 };
 
 pub(crate) use tercet_database::mysql::Db;
@@ -290,6 +290,25 @@ impl TransactionLog for MySqlStore {
             })
             .await?
             .ok_or_else(session::fenced)
+    }
+
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        record.check().map_err(LogError::Invalid)?;
+        let id = self.session.id;
+        self.asking
+            .change(|guard| {
+                guard.ask(async |connection| {
+                    session::set_paused(connection, id, record, is_paused).await
+                })
+            })
+            .await?
+            .ok_or_else(session::fenced)
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        self.asking
+            .read(|guard| guard.ask(async |connection| reads::pauses(connection).await))
+            .await
     }
 
     async fn close(&self) {

@@ -6,8 +6,8 @@ use tercet_database::mysql::Database;
 use tercet_database::{ErrorClass, classify};
 use tercet_failpoints::failpoint;
 
-use super::{batch, dialect, queries};
-use crate::{AuditRecord, LogError, Session, SessionId};
+use super::{batch, dialect, queries, reads};
+use crate::{AuditRecord, LogError, Pause, Session, SessionId};
 
 /// The most transactions that one step of a purge deletes: each has a placeholder of its own, and the rows are locked
 /// until it is done.
@@ -113,6 +113,26 @@ pub(super) async fn append_audit(
         return Ok(None);
     }
     batch::insert_audit(&mut transaction, &[record]).await?;
+    transaction.commit().await?;
+    Ok(Some(()))
+}
+
+/// None when the session is fenced.
+pub(super) async fn set_paused(
+    connection: &mut MySqlConnection,
+    session: SessionId,
+    record: &AuditRecord,
+    is_paused: bool,
+) -> Result<Option<()>, sqlx::Error> {
+    let mut transaction = connection.begin_with(dialect::BEGIN).await?;
+    if !holds(&mut transaction, session).await? {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    batch::insert_audit(&mut transaction, &[record]).await?;
+    if let Some(pause) = Pause::from_record(record) {
+        reads::set_paused(&mut transaction, &pause, is_paused).await?;
+    }
     transaction.commit().await?;
     Ok(Some(()))
 }

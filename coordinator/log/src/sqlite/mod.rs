@@ -27,7 +27,7 @@ use tokio::sync::Mutex;
 use crate::pages::{before_audit, stored};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, Entry, Filter, Lane, LogError, OpenPage, Page,
-    PageToken, Session, Stored, TransactionLog, Verdict,
+    PageToken, Pause, Session, Stored, TransactionLog, Verdict,
 };
 
 pub(crate) use tercet_database::sqlite::Db;
@@ -269,6 +269,17 @@ impl TransactionLog for SqliteStore {
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         record.check().map_err(LogError::Invalid)?;
         session::append_audit(&self.database, self.session.id, record).await
+    }
+
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        record.check().map_err(LogError::Invalid)?;
+        session::set_paused(&self.database, self.session.id, record, is_paused).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        reads::pauses(&mut *self.reader().await?)
+            .await
+            .map_err(|error| log_error(&error))
     }
 
     async fn close(&self) {

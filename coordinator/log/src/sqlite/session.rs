@@ -4,8 +4,8 @@ use tercet_core::Timestamp;
 use tercet_database::sqlite::Database;
 use tercet_failpoints::failpoint;
 
-use super::{batch, dialect, log_error, queries};
-use crate::{AuditRecord, LogError, Session, SessionId};
+use super::{batch, dialect, log_error, queries, reads};
+use crate::{AuditRecord, LogError, Pause, Session, SessionId};
 
 /// The most transactions that one step of a purge deletes: each has a placeholder of its own.
 const PURGE_MAX: usize = 1_000;
@@ -89,6 +89,24 @@ pub(super) async fn append_audit(
         .commit()
         .await
         .map_err(|error| log_error(&error))
+}
+
+pub(super) async fn set_paused(
+    database: &Database,
+    session: SessionId,
+    record: &AuditRecord,
+    is_paused: bool,
+) -> Result<(), LogError> {
+    let mut transaction = database.begin().await.map_err(|error| log_error(&error))?;
+    holds(&mut transaction, session).await?;
+    let changed = async {
+        batch::insert_audit(&mut transaction, &[record]).await?;
+        if let Some(pause) = Pause::from_record(record) {
+            reads::set_paused(&mut transaction, &pause, is_paused).await?;
+        }
+        transaction.commit().await
+    };
+    changed.await.map_err(|error| log_error(&error))
 }
 
 pub(super) async fn purge(

@@ -9,6 +9,7 @@ mod appends;
 mod crashes;
 mod differential;
 mod lists;
+mod pauses;
 mod poison;
 mod sessions;
 
@@ -60,6 +61,9 @@ on_every_store! {
     lists::audit_is_listed_newest_first,
     lists::a_purge_takes_the_oldest_ends_first_and_their_labels,
     lists::counts_are_of_open_transactions,
+    pauses::a_pause_is_kept_until_it_is_ended_and_both_are_recorded,
+    pauses::the_first_of_two_pauses_stands_and_a_needless_resume_is_harmless,
+    pauses::a_pause_that_cant_be_recorded_is_none,
     poison::no_poison_changes_the_verdict_of_another_entry,
     poison::a_batch_of_nothing_but_poison_has_a_verdict_for_each,
     differential::arbitrary_transactions_come_back_as_they_were,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tercet_core::{Gid, Timestamp};
 use tercet_log::{
     Adopted, AuditFilter, AuditRecord, BatchError, Beat, Beaten, Counts, Entry, Fencing, Filter,
-    Lane, LogError, MemoryStore, OpenPage, Owner, Page, PageToken, Session, SessionId,
+    Lane, LogError, MemoryStore, OpenPage, Owner, Page, PageToken, Pause, Session, SessionId,
     SessionState, SharedLog, Stored, TransactionLog, Verdict,
 };
 use tokio::sync::watch;
@@ -129,6 +129,14 @@ impl TransactionLog for Freezable {
 
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError> {
         self.inner.append_audit(record).await
+    }
+
+    async fn set_paused(&self, record: &AuditRecord, is_paused: bool) -> Result<(), LogError> {
+        self.inner.set_paused(record, is_paused).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, LogError> {
+        self.inner.pauses().await
     }
 
     async fn close(&self) {
