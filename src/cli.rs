@@ -2,6 +2,7 @@
 
 mod bench;
 mod filters;
+mod reconcile;
 mod tx;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use tercet_service::ConfigDuration;
 
 pub(crate) use bench::{Bench, BenchPart};
 pub(crate) use filters::{Bulk, Filter};
+pub(crate) use reconcile::Reconcile;
 pub(crate) use tx::{ListTx, Tx, Wait};
 
 /// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.
@@ -91,6 +93,8 @@ pub(crate) enum Command {
     Status,
     /// What people have done
     Audit(Audit),
+    /// Compare the log with every participant's fence, the shop's sums and the provider's statement
+    Reconcile(Reconcile),
     /// Health check for containers: exit 0 if serving, else 1
     Probe(Probe),
     /// Check or show a configuration

@@ -12,6 +12,7 @@ mod demo;
 mod dev;
 mod failure;
 mod output;
+mod reconcile;
 mod render;
 mod system;
 

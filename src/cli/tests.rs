@@ -57,7 +57,8 @@ fn filters_are_read_and_checked() {
         "tercet serve",
         "tercet stock --config f --seed tea",
         "tercet stock --config f --seed tea=many",
-        "tercet reconcile",
+        "tercet reconcile --yes",
+        "tercet reconcile --days 0",
     ] {
         assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
     }

@@ -20,7 +20,7 @@ use crate::{
     cli::{Cli, Command, Global},
     demo, dev,
     failure::Failure,
-    output,
+    output, reconcile,
     render::json,
 };
 
@@ -45,6 +45,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Points(command) => servers::points(command).await,
         Command::Stock(command) => servers::stock(command).await,
         Command::Migrate(command) => migrate::run(command).await,
+        Command::Reconcile(command) => {
+            reconcile::run(context.client()?, command, context.is_json).await
+        }
         Command::Bench(command) => bench::run(command, global.json).await,
         Command::BenchPart(part) => bench::part(part).await,
     }

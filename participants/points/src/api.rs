@@ -5,7 +5,7 @@ use tercet_proto::shop::points::v1 as proto;
 use tercet_proto::shop::points::v1::points_service_server::PointsService;
 use tonic::{Code, Request, Response, Status};
 
-use super::queries::{self, Account, LedgerEntry, OrderPoints};
+use super::queries::{self, Account, LedgerEntry, OrderPoints, Sums};
 use super::{Connection, Database};
 use crate::ledger::{Kind, POINTS_MAX};
 
@@ -105,6 +105,34 @@ impl PointsService for Api {
         }))
     }
 
+    async fn list_account_sums(
+        &self,
+        request: Request<proto::ListAccountSumsRequest>,
+    ) -> Result<Response<proto::ListAccountSumsResponse>, Status> {
+        let request = request.into_inner();
+        let limit = page_size(request.page_size).map_err(|message| invalid(&message))?;
+        let after = request.page_token;
+        if !after.is_empty() && !is_id(&after, USER_LENGTH_MAX) {
+            return Err(invalid("page_token wasn't made by this service"));
+        }
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let mut rows = queries::list_sums(&mut connection, &after, i64::from(limit) + 1)
+            .await
+            .map_err(database)?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next_page_token = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|row| row.user_id.clone())
+            .unwrap_or_default();
+        let sums = rows.into_iter().map(sums_to_proto).collect();
+        Ok(Response::new(proto::ListAccountSumsResponse {
+            sums,
+            next_page_token,
+        }))
+    }
+
     async fn seed_account(
         &self,
         request: Request<proto::SeedAccountRequest>,
@@ -186,6 +214,18 @@ fn checked(user_id: String) -> Result<String, Status> {
         Ok(user_id)
     } else {
         Err(invalid("user_id must be 1 to 64 visible ASCII characters"))
+    }
+}
+
+fn sums_to_proto(sums: Sums) -> proto::AccountSums {
+    proto::AccountSums {
+        account: Some(proto::Account {
+            user_id: sums.user_id,
+            available: sums.available,
+            frozen: sums.frozen,
+        }),
+        ledger_available: sums.ledger_available,
+        ledger_frozen: sums.ledger_frozen,
     }
 }
 

@@ -13,6 +13,16 @@ pub(super) struct Account {
     pub(super) frozen: i64,
 }
 
+/// One account beside the sums of its ledger.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub(super) struct Sums {
+    pub(super) user_id: String,
+    pub(super) available: i64,
+    pub(super) frozen: i64,
+    pub(super) ledger_available: i64,
+    pub(super) ledger_frozen: i64,
+}
+
 /// One row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub(super) struct LedgerEntry {
@@ -169,6 +179,26 @@ pub(super) async fn account(
         .bind(user_id)
         .fetch_optional(connection)
         .await
+}
+
+/// Accounts by user with the sums of their ledgers, after `after`. One statement, so all of it is of one moment.
+pub(super) async fn list_sums(
+    connection: &mut Connection,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Sums>> {
+    sqlx::query_as(
+        "select a.user_id, a.available, a.frozen, \
+         cast(coalesce(sum(l.available_delta), 0) as signed) as ledger_available, \
+         cast(coalesce(sum(l.frozen_delta), 0) as signed) as ledger_frozen \
+         from (select user_id, available, frozen from account where user_id > ? order by user_id limit ?) a \
+         left join ledger l on l.user_id = a.user_id \
+         group by a.user_id, a.available, a.frozen order by a.user_id",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
 }
 
 /// An account's rows, newest first, those before `before`.

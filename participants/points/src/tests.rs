@@ -11,9 +11,9 @@ use tercet_proto::shop::points::v1::points_service_client::PointsServiceClient;
 use tercet_proto::shop::points::v1::refund_points_service_client::RefundPointsServiceClient;
 use tercet_proto::shop::points::v1::spend_points_service_client::SpendPointsServiceClient;
 use tercet_proto::shop::points::v1::{
-    Account, GetAccountRequest, GrantPointsRequest, LedgerEntry, LedgerKind, ListLedgerRequest,
-    ListOrderPointsRequest, OrderPoints, RefundPointsRequest, SeedAccountRequest,
-    SpendPointsRequest,
+    Account, GetAccountRequest, GrantPointsRequest, LedgerEntry, LedgerKind,
+    ListAccountSumsRequest, ListLedgerRequest, ListOrderPointsRequest, OrderPoints,
+    RefundPointsRequest, SeedAccountRequest, SpendPointsRequest,
 };
 use tercet_service::{Drain, Endpoint};
 use tonic::transport::Channel;

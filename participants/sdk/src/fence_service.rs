@@ -1,4 +1,8 @@
-//! `tercet.v1.FenceService`: the fence for reading, which reconciliation compares with the coordinator's log.
+//! `tercet.v1.FenceService`: the fence, which reconciliation compares with the coordinator's log.
+//!
+//! Whoever asks for a branch to be settled says only when: what is done is the coordinator's decision.
+
+use std::sync::Arc;
 
 use tercet_proto::tercet::v1 as proto;
 use tercet_proto::tercet::v1::fence_service_server::FenceService;
@@ -11,17 +15,49 @@ use crate::context::BranchKey;
 use crate::error::{ActionError, error_status};
 use crate::fence::{Fence, FenceDb, FenceRow, FenceState, ListFilter, Position};
 use crate::held::{Held, limited};
+use crate::resolver::{Settle, Settled};
 
 /// Reads a fence for `tercet.v1.FenceService`.
-#[derive(Debug)]
 pub struct FenceReader<D: FenceDb> {
     fence: Fence<D>,
+    settler: Option<Arc<dyn Settle>>,
+}
+
+impl<D: FenceDb> std::fmt::Debug for FenceReader<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FenceReader")
+            .field("fence", &self.fence)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<D: FenceDb> FenceReader<D> {
     /// Reads `fence`.
     pub fn new(fence: Fence<D>) -> Self {
-        Self { fence }
+        Self {
+            fence,
+            settler: None,
+        }
+    }
+
+    /// Lets branches be settled by `settler` when somebody asks for it.
+    pub(crate) fn settled_by(fence: Fence<D>, settler: Arc<dyn Settle>) -> Self {
+        Self {
+            fence,
+            settler: Some(settler),
+        }
+    }
+
+    async fn row(&self, key: &BranchKey) -> Result<FenceRow, Status> {
+        let row = self.get(key).await.map_err(database)?;
+        row.ok_or_else(|| {
+            error_status(
+                Code::NotFound,
+                "UNKNOWN_BRANCH",
+                DOMAIN,
+                "the fence has no row for this branch",
+            )
+        })
     }
 
     async fn list(&self, filter: &ListFilter) -> sqlx::Result<Vec<FenceRow>> {
@@ -81,19 +117,49 @@ impl<D: FenceDb> FenceService for FenceReader<D> {
         let request = request.into_inner();
         let key = BranchKey::new(&request.gid, &request.branch_id)
             .map_err(|error| invalid(&error.to_string()))?;
-        let row = self.get(&key).await.map_err(database)?;
-        let row = row.ok_or_else(|| {
-            error_status(
-                Code::NotFound,
-                "UNKNOWN_BRANCH",
-                DOMAIN,
-                "the fence has no row for this branch",
-            )
-        })?;
+        let row = self.row(&key).await?;
         Ok(Response::new(proto::GetBranchResponse {
             branch: Some(to_proto(row)),
         }))
     }
+
+    async fn settle_branch(
+        &self,
+        request: Request<proto::SettleBranchRequest>,
+    ) -> Result<Response<proto::SettleBranchResponse>, Status> {
+        let request = request.into_inner();
+        let key = BranchKey::new(&request.gid, &request.branch_id)
+            .map_err(|error| invalid(&error.to_string()))?;
+        let mut row = self.row(&key).await?;
+        if row.state == FenceState::Tried {
+            let settler = self.settler.clone();
+            let settler =
+                settler.ok_or_else(|| Status::unimplemented("branches can't be settled"))?;
+            // A caller that goes away must not break it off half way.
+            let settled = tokio::spawn(async move { settler.settle_now(row).await });
+            match settled.await.unwrap_or(Settled::Failed) {
+                Settled::Yes => {}
+                Settled::Pending => return Err(not_settled(Code::FailedPrecondition, "PENDING")),
+                Settled::Unknown => {
+                    return Err(not_settled(Code::FailedPrecondition, "UNKNOWN_TRANSACTION"));
+                }
+                Settled::Failed => return Err(not_settled(Code::Unavailable, "NOT_SETTLED")),
+            }
+            row = self.row(&key).await?;
+        }
+        Ok(Response::new(proto::SettleBranchResponse {
+            branch: Some(to_proto(row)),
+        }))
+    }
+}
+
+fn not_settled(code: Code, reason: &str) -> Status {
+    let message = match reason {
+        "PENDING" => "the transaction is undecided",
+        "UNKNOWN_TRANSACTION" => "the coordinator doesn't know the transaction; the branch is kept",
+        _ => "no answer from the coordinator, or the action failed; try again later",
+    };
+    error_status(code, reason, DOMAIN, message)
 }
 
 fn database(error: sqlx::Error) -> Status {

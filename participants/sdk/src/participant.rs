@@ -27,7 +27,7 @@ use crate::fence_service::FenceReader;
 use crate::hot::{HotAction, HotCalls, HotRows, HotTable};
 use crate::metrics::{Meters, OutboxMeters};
 use crate::outbox::{GrpcCourier, InitiatorCheck, Outbox, OutboxDb};
-use crate::resolver::{Actions, Resolver, ResolverOptions};
+use crate::resolver::{Actions, Resolver, ResolverOptions, Settle};
 use crate::served::{PlainCalls, Served};
 
 /// The gRPC service of any one action, as a [`CallLayer`] sees it.
@@ -85,15 +85,14 @@ pub struct Participant<D: FenceDb> {
 pub(crate) type Background = BoxFuture<'static, ()>;
 
 impl<D: FenceDb> Participant<D> {
-    /// A participant with its fence in `database`, whose tables exist already. It offers
+    /// A participant with its fence in `database`, whose tables exist already. Once started, it offers
     /// `tercet.v1.FenceService`.
     pub fn new(database: Connections<D>, options: FenceOptions) -> Self {
         let fence = Fence::new(database, options);
         let metrics = &fence.meters().metrics;
         let services = Services::new()
             .name("participant")
-            .metrics(metrics, Some(Meters::refresh(&fence)))
-            .grpc(FenceServiceServer::new(FenceReader::new(fence.clone())));
+            .metrics(metrics, Some(Meters::refresh(&fence)));
         Self {
             fence,
             actions: Actions::new(),
@@ -245,9 +244,11 @@ impl<D: FenceDb> Participant<D> {
         Cleaner::new(self.fence.clone())
     }
 
-    /// What is to be served, and what runs beside it.
-    pub(crate) fn into_parts(self) -> (Services, Vec<Background>) {
-        (self.services, self.background)
+    /// What is to be served, and what runs beside it. `settler` settles a branch when somebody asks for it.
+    pub(crate) fn into_parts(self, settler: Arc<dyn Settle>) -> (Services, Vec<Background>) {
+        let reader = FenceReader::settled_by(self.fence, settler);
+        let services = self.services.grpc(FenceServiceServer::new(reader));
+        (services, self.background)
     }
 }
 

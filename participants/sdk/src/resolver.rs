@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
 use crate::clock::{micros, now_micros};
@@ -77,12 +78,23 @@ impl Round {
     }
 }
 
-/// What became of one branch in a round.
-enum Settled {
+/// What became of one branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Confirmed, cancelled, or marked as ended by hand.
     Yes,
+    /// Its transaction is still undecided.
     Pending,
+    /// The coordinator doesn't know its transaction.
     Unknown,
+    /// There was no answer, or the action failed.
     Failed,
+}
+
+/// Whatever settles one *tried* branch at once, whether it is due or not.
+pub(crate) trait Settle: Send + Sync + 'static {
+    /// Asks, and does as it is told.
+    fn settle_now(&self, row: FenceRow) -> BoxFuture<'_, Settled>;
 }
 
 /// Asks about the branches of one fence.
@@ -109,7 +121,7 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
     }
 
     /// Resolves for ever; drop the future to stop. What was under way then is rolled back and asked again.
-    pub async fn run(self) {
+    pub async fn run(self: Arc<Self>) {
         loop {
             let rest = match self.round(now_micros()).await {
                 Ok(round) if round.asked() == 0 => self.until_due().await,
@@ -248,5 +260,11 @@ impl<D: FenceDb, C: Coordinator> Resolver<D, C> {
         let done = limited(D::postpone(&mut writer, key, due)).await;
         writer.settle(done)?;
         Ok(())
+    }
+}
+
+impl<D: FenceDb, C: Coordinator> Settle for Resolver<D, C> {
+    fn settle_now(&self, row: FenceRow) -> BoxFuture<'_, Settled> {
+        self.settle(row, now_micros()).boxed()
     }
 }

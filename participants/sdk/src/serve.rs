@@ -5,6 +5,7 @@
 //! killed process would ([`RunningParticipant::abort`]), after which the same file can be opened again.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -23,7 +24,7 @@ use tokio::task::JoinSet;
 use crate::coordinator::GrpcCoordinator;
 use crate::fence::{FenceDb, FenceOptions, Stop};
 use crate::participant::Participant;
-use crate::resolver::ResolverOptions;
+use crate::resolver::{ResolverOptions, Settle};
 
 /// After an abort: how long connections to the database may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -229,9 +230,10 @@ pub async fn start<D: FenceDb>(
         let bound = Bound::bind(&config.listen(port)).await?;
         let coordinator = GrpcCoordinator::new(&client, config.coordinator.endpoints.len());
         let stop = participant.fence().stop().clone();
-        let resolver = participant.resolver(coordinator, ResolverOptions::default());
+        let resolver = Arc::new(participant.resolver(coordinator, ResolverOptions::default()));
         let cleaner = participant.cleaner();
-        let (services, beside) = participant.into_parts();
+        let settler: Arc<dyn Settle> = Arc::clone(&resolver) as _;
+        let (services, beside) = participant.into_parts(settler);
         let server = bound.start(services, drain)?;
         let mut background = JoinSet::new();
         for task in beside {

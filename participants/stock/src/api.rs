@@ -6,7 +6,7 @@ use tercet_proto::shop::stock::v1::stock_service_server::StockService;
 use tonic::{Code, Request, Response, Status};
 
 use super::Database;
-use super::queries::{self, OrderStock, Restocked, Stock};
+use super::queries::{self, OrderStock, Restocked, Stock, Sums};
 use super::table::SkuTable;
 
 const DOMAIN: &str = "shop.stock.v1.StockService";
@@ -52,12 +52,9 @@ impl StockService for Api {
     ) -> Result<Response<proto::ListSkusResponse>, Status> {
         let request = request.into_inner();
         let limit = page_size(request.page_size).map_err(|message| invalid(&message))?;
-        // A token is the last name shown: it tells nothing that the page didn't.
-        if !request.page_token.is_empty() && !is_id(&request.page_token, SKU_LENGTH_MAX) {
-            return Err(invalid("page_token wasn't made by this service"));
-        }
+        let after = known_token(&request.page_token)?;
         let mut connection = self.database.reader().acquire().await.map_err(database)?;
-        let mut skus = queries::list(&mut connection, &request.page_token, i64::from(limit) + 1)
+        let mut skus = queries::list(&mut connection, after, i64::from(limit) + 1)
             .await
             .map_err(database)?;
         let has_more = skus.len() > limit as usize;
@@ -109,6 +106,31 @@ impl StockService for Api {
         let orders = rows.into_iter().map(order_to_proto).collect();
         Ok(Response::new(proto::ListOrderStockResponse {
             orders,
+            next_page_token,
+        }))
+    }
+
+    async fn list_sku_sums(
+        &self,
+        request: Request<proto::ListSkuSumsRequest>,
+    ) -> Result<Response<proto::ListSkuSumsResponse>, Status> {
+        let request = request.into_inner();
+        let limit = page_size(request.page_size).map_err(|message| invalid(&message))?;
+        let after = known_token(&request.page_token)?;
+        let mut connection = self.database.reader().acquire().await.map_err(database)?;
+        let mut rows = queries::list_sums(&mut connection, after, i64::from(limit) + 1)
+            .await
+            .map_err(database)?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next_page_token = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|row| row.sku.clone())
+            .unwrap_or_default();
+        let sums = rows.into_iter().map(sums_to_proto).collect();
+        Ok(Response::new(proto::ListSkuSumsResponse {
+            sums,
             next_page_token,
         }))
     }
@@ -172,6 +194,15 @@ impl StockService for Api {
     }
 }
 
+/// A token is the last name shown: it tells nothing that the page didn't.
+fn known_token(token: &str) -> Result<&str, Status> {
+    if token.is_empty() || is_id(token, SKU_LENGTH_MAX) {
+        Ok(token)
+    } else {
+        Err(invalid("page_token wasn't made by this service"))
+    }
+}
+
 fn checked(sku: String) -> Result<String, Status> {
     if is_id(&sku, SKU_LENGTH_MAX) {
         Ok(sku)
@@ -216,6 +247,22 @@ fn order_to_proto(row: OrderStock) -> proto::OrderStock {
         held,
         moving,
         sold,
+    }
+}
+
+fn sums_to_proto(sums: Sums) -> proto::SkuSums {
+    proto::SkuSums {
+        sku: Some(proto::Sku {
+            sku: sums.sku,
+            available: sums.available,
+            reserved: sums.reserved,
+            held: sums.held,
+            sold: sums.sold,
+        }),
+        delivered: sums.delivered,
+        orders_held: sums.orders_held,
+        orders_moving: sums.orders_moving,
+        orders_sold: sums.orders_sold,
     }
 }
 

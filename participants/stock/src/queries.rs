@@ -27,6 +27,20 @@ pub(super) struct OrderStock {
     pub(super) sold: i64,
 }
 
+/// One SKU beside the sums that it must agree with.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub(super) struct Sums {
+    pub(super) sku: String,
+    pub(super) available: i64,
+    pub(super) reserved: i64,
+    pub(super) held: i64,
+    pub(super) sold: i64,
+    pub(super) delivered: i64,
+    pub(super) orders_held: i64,
+    pub(super) orders_moving: i64,
+    pub(super) orders_sold: i64,
+}
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Restocked {
@@ -164,6 +178,32 @@ pub(super) async fn list(
     .await
 }
 
+/// SKUs by name with their sums, after `after`. One statement, so all of it is of one moment.
+pub(super) async fn list_sums(
+    connection: &mut Connection,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Sums>> {
+    sqlx::query_as(
+        "select s.sku, s.available, s.reserved, s.held, s.sold, \
+         coalesce(b.quantity, 0) + coalesce(r.quantity, 0) as delivered, \
+         coalesce(o.held, 0) as orders_held, coalesce(o.moving, 0) as orders_moving, \
+         coalesce(o.sold, 0) as orders_sold \
+         from sku s left join seed b on b.sku = s.sku \
+         left join (select sku, cast(sum(quantity) as signed) as quantity from restock where sku > ? group by sku) r \
+         on r.sku = s.sku \
+         left join (select sku, cast(sum(held) as signed) as held, cast(sum(moving) as signed) as moving, \
+         cast(sum(sold) as signed) as sold from order_stock where sku > ? group by sku) o on o.sku = s.sku \
+         where s.sku > ? order by s.sku limit ?",
+    )
+    .bind(after)
+    .bind(after)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+}
+
 /// What orders have, by order and SKU, after the row `after`.
 pub(super) async fn list_order_stock(
     connection: &mut Connection,
@@ -200,7 +240,7 @@ pub(super) async fn list_stock_of_order(
     .await
 }
 
-/// Adds a SKU; false when there is one.
+/// Adds a SKU, in the caller's SQL transaction; false when there is one.
 pub(super) async fn add(
     connection: &mut Connection,
     sku: &str,
@@ -211,13 +251,19 @@ pub(super) async fn add(
     )
     .bind(sku)
     .bind(quantity)
-    .execute(connection)
+    .execute(&mut *connection)
     .await;
     match inserted {
-        Ok(_) => Ok(true),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
-        Err(error) => Err(error),
+        Ok(_) => {}
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => return Ok(false),
+        Err(error) => return Err(error),
     }
+    sqlx::query("insert into seed (sku, quantity) values (?, ?)")
+        .bind(sku)
+        .bind(quantity)
+        .execute(connection)
+        .await?;
+    Ok(true)
 }
 
 /// Adds a delivery to a SKU, in the caller's SQL transaction.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use super::patiently;
@@ -57,6 +57,24 @@ pub(crate) async fn run(arguments: &[&str], folder: &Path) -> Output {
     patiently(&format!("tercet {}", arguments.join(" ")), output)
         .await
         .unwrap()
+}
+
+/// The same, with something to read on its standard input.
+pub(crate) async fn run_with_input(arguments: &[&str], folder: &Path, input: &str) -> Output {
+    let ended = async {
+        let mut child = command(&[], arguments, folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // One that has ended before it read everything is no error.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        child.wait_with_output().await.unwrap()
+    };
+    patiently(&format!("tercet {}", arguments.join(" ")), ended).await
 }
 
 impl Server {

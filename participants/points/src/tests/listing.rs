@@ -87,3 +87,50 @@ async fn orders_are_listed_by_page() {
         assert_eq!(reason(&status), "INVALID_REQUEST", "{bad:?}");
     }
 }
+
+#[tokio::test]
+async fn accounts_are_listed_beside_their_ledgers_sums() {
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
+    for user_id in ["zoe", "abe", "mia"] {
+        let user_id = user_id.to_owned();
+        let seed = SeedAccountRequest { user_id, points: 5 };
+        shop.api().seed_account(seed).await.unwrap();
+    }
+    shop.spent("o", payment(30, "o", "")).await;
+    shop.spend(Phase::Try, "p", points(20, "p")).await.unwrap();
+    let (mut sums, mut token, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let request = ListAccountSumsRequest {
+            page_size: 3,
+            page_token: token,
+        };
+        let page = shop.api().list_account_sums(request).await.unwrap();
+        let page = page.into_inner();
+        sums.extend(page.sums);
+        pages += 1;
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((sums.len(), pages), (4, 2));
+    for row in &sums {
+        let account = row.account.as_ref().unwrap();
+        let expected = if account.user_id == USER {
+            (50, 20)
+        } else {
+            (5, 0)
+        };
+        assert_eq!((account.available, account.frozen), expected);
+        assert_eq!((row.ledger_available, row.ledger_frozen), expected);
+    }
+    assert!(sums.is_sorted_by_key(|row| row.account.clone().unwrap().user_id));
+    let bad = ListAccountSumsRequest {
+        page_size: -1,
+        ..ListAccountSumsRequest::default()
+    };
+    let status = shop.api().list_account_sums(bad).await.unwrap_err();
+    assert_eq!(reason(&status), "INVALID_REQUEST");
+}

@@ -7,7 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tercet_client::fake::Fake;
-use tercet_client::proto::{Transaction, TransactionState};
+use tercet_client::proto::{
+    FenceState as ProtoState, SettleBranchRequest, Transaction, TransactionState,
+    fence_service_server::FenceService,
+};
+use tonic::{Code, Request};
+use tonic_types::StatusExt;
 
 use super::{Db, Fixture, Saga, Spend};
 use crate::clock::{micros, now_micros};
@@ -17,7 +22,7 @@ use crate::fence::{FenceDb, FenceOptions, FenceRow, FenceState, Phase};
 use crate::resolver::{Actions, Resolver, ResolverOptions, Round};
 use crate::served::PlainCalls;
 use crate::testing::{context, key, request};
-use crate::{Action, Participant};
+use crate::{Action, FenceReader, Participant};
 
 /// Answers from a script and remembers who asked. Branches without an answer get none.
 #[derive(Clone, Default)]
@@ -365,10 +370,61 @@ async fn the_running_resolver_settles_by_itself() {
     coordinator.answer("a", Resolution::Confirm);
     let resolver = participant.resolver(coordinator, ResolverOptions::default());
 
-    let resolver = tokio::spawn(resolver.run());
+    let resolver = tokio::spawn(Arc::new(resolver).run());
     while fixture.state("a").await != Some(FenceState::Confirmed) {
         tokio::task::yield_now().await;
     }
     resolver.abort();
     assert_eq!(fixture.balance().await, (90, 0, 10));
+}
+
+#[tokio::test]
+async fn a_branch_is_settled_when_somebody_asks_as_the_coordinator_says_and_not_otherwise() {
+    let doubt = given!(Doubt::new());
+    for (branch, resolution) in [
+        ("confirm", Resolution::Confirm),
+        ("cancel", Resolution::Cancel),
+        ("hand", Resolution::ByHand),
+        ("pending", Resolution::Pending),
+        ("unknown", Resolution::UnknownTransaction),
+    ] {
+        doubt.tried(branch).await;
+        doubt.coordinator.answer(branch, resolution);
+    }
+    doubt.tried("silent").await;
+    let asked = |branch: &str| {
+        Request::new(SettleBranchRequest {
+            gid: key(branch).gid,
+            branch_id: branch.to_owned(),
+        })
+    };
+    let read_only = FenceReader::new(doubt.fixture.fence.clone());
+    let status = read_only.settle_branch(asked("cancel")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+
+    let reader = FenceReader::settled_by(doubt.fixture.fence.clone(), Arc::new(doubt.resolver));
+    for (branch, state) in [
+        ("confirm", ProtoState::Confirmed),
+        ("confirm", ProtoState::Confirmed),
+        ("cancel", ProtoState::Cancelled),
+        ("hand", ProtoState::EndedByHand),
+    ] {
+        let settled = reader.settle_branch(asked(branch)).await.unwrap();
+        assert_eq!(settled.into_inner().branch.unwrap().state(), state);
+    }
+    for (branch, word) in [
+        ("pending", "PENDING"),
+        ("unknown", "UNKNOWN_TRANSACTION"),
+        ("silent", "NOT_SETTLED"),
+        ("nothing", "UNKNOWN_BRANCH"),
+    ] {
+        let status = reader.settle_branch(asked(branch)).await.unwrap_err();
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, word, "{branch}");
+    }
+    // The second question about a branch that has ended asked nobody.
+    assert_eq!(
+        doubt.coordinator.asked(),
+        ["confirm", "cancel", "hand", "pending", "unknown", "silent"]
+    );
 }

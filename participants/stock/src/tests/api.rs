@@ -1,7 +1,9 @@
 //! What isn't an action of moving pieces: deliveries, listings, notices.
 
 use tercet_proto::shop::stock::v1::notify_service_client::NotifyServiceClient;
-use tercet_proto::shop::stock::v1::{ListSkusRequest, NotifyRequest, RestockRequest};
+use tercet_proto::shop::stock::v1::{
+    ListSkuSumsRequest, ListSkusRequest, NotifyRequest, RestockRequest,
+};
 
 use super::*;
 
@@ -104,4 +106,67 @@ async fn skus_are_listed_by_page() {
         shop.api().get_sku(unknown).await.unwrap_err().code(),
         Code::NotFound
     );
+}
+
+#[tokio::test]
+async fn sums_are_listed_beside_what_they_must_agree_with() {
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
+    for sku in ["c", "a", "b"] {
+        shop.seed(sku, 10).await;
+    }
+    let delivery = RestockRequest {
+        sku: "b".to_owned(),
+        quantity: 5,
+        restock_id: "d1".to_owned(),
+    };
+    shop.api().restock(delivery).await.unwrap();
+    shop.done(Act::Reserve, "1", &pieces("b", "o", 4)).await;
+    shop.done(Act::Reserve, "2", &pieces("b", "p", 3)).await;
+    shop.done(Act::SellHeld, "3", &pieces("b", "p", 2)).await;
+    let one = pieces("b", "p", 1);
+    shop.act(Act::Release, Phase::Try, "4", &one).await.unwrap();
+    let (mut sums, mut token, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let request = ListSkuSumsRequest {
+            page_size: 2,
+            page_token: token,
+        };
+        let page = shop
+            .api()
+            .list_sku_sums(request)
+            .await
+            .unwrap()
+            .into_inner();
+        sums.extend(page.sums);
+        pages += 1;
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let names: Vec<_> = sums
+        .iter()
+        .map(|row| row.sku.as_ref().unwrap().sku.as_str())
+        .collect();
+    assert_eq!((names.concat().as_str(), pages), ("abc", 2));
+    let row = &sums[1];
+    assert_eq!(shop.stock("b").await, [8, 1, 4, 2]);
+    assert_eq!(
+        [
+            row.delivered,
+            row.orders_held,
+            row.orders_moving,
+            row.orders_sold
+        ],
+        [15, 4, 1, 2]
+    );
+    assert_eq!(sums[0].delivered, 10);
+    let bad = ListSkuSumsRequest {
+        page_token: "a b".to_owned(),
+        ..ListSkuSumsRequest::default()
+    };
+    let status = shop.api().list_sku_sums(bad).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
 }

@@ -6,7 +6,9 @@ use sqlx::migrate::Migrator;
 use tercet_database::SchemaState;
 use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
 use tercet_proto::shop::stock::v1::stock_service_client::StockServiceClient;
-use tercet_proto::shop::stock::v1::{ListOrderStockRequest, ListSkusRequest, Sku};
+use tercet_proto::shop::stock::v1::{
+    ListOrderStockRequest, ListSkuSumsRequest, ListSkusRequest, Sku,
+};
 use tercet_service::{Drain, Endpoint};
 
 use super::home::Home;
@@ -83,5 +85,22 @@ async fn a_file_of_the_first_version_is_upgraded() {
     let row = &rows[0];
     assert_eq!((row.order_no.as_str(), row.sku.as_str()), ("", "tea"));
     assert_eq!([row.held, row.moving, row.sold], [2, 0, 1]);
+    // Its ten delivered pieces were all that it ever had.
+    let page = api.list_sku_sums(ListSkuSumsRequest::default()).await;
+    let sums: Vec<_> = page
+        .unwrap()
+        .into_inner()
+        .sums
+        .iter()
+        .map(|row| {
+            [
+                row.delivered,
+                row.orders_held,
+                row.orders_moving,
+                row.orders_sold,
+            ]
+        })
+        .collect();
+    assert_eq!(sums, [[5, 0, 0, 0], [10, 2, 0, 1]]);
     running.abort().await;
 }
