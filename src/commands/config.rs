@@ -37,7 +37,10 @@ fn check(file: &ConfigFile) -> Result<Merged, Failure> {
         Some(Kind::Payment) => {
             merged.extract::<shop_payment::PaymentConfig>()?;
         }
-        Some(Kind::Order | Kind::Points | Kind::Stock) | None => {
+        Some(Kind::Order) => {
+            merged.extract::<shop_order::OrderConfig>()?;
+        }
+        Some(Kind::Points | Kind::Stock) | None => {
             merged.extract::<ParticipantConfig>()?;
         }
     }

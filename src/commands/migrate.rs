@@ -19,9 +19,12 @@ pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
         .map_err(|problem| Failure::usage(format!("{}: {problem}", file.display())))?;
     let before = match kind {
         Kind::Coordinator => coordinator(&merged).await?,
-        Kind::Order => shop_order::migrate(&database(&merged)?)
-            .await
-            .map_err(Failure::usage)?,
+        Kind::Order => {
+            let config: shop_order::OrderConfig = merged.extract()?;
+            shop_order::migrate(&config.database.url)
+                .await
+                .map_err(Failure::usage)?
+        }
         Kind::Payment => {
             let config: shop_payment::PaymentConfig = merged.extract()?;
             shop_payment::migrate(&config.database.url)

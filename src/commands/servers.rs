@@ -11,7 +11,8 @@ use crate::{
 };
 
 pub(super) async fn order(command: Server) -> Result<(), Failure> {
-    let config = load(&command)?;
+    let config: shop_order::OrderConfig = tercet_service::load(&command.config)?;
+    telemetry::init(&config.telemetry);
     let drain = drain_on_signals()?;
     stay(started(&drain, shop_order::serve(&config, drain.clone())).await?).await
 }

@@ -77,7 +77,7 @@ impl System {
         let config_of = |name, port| participant(&files, name, port, &coordinator_at);
 
         let order = config_of("order", ports.order);
-        let order = shop_order::serve(&order, shop_drain.clone()).await;
+        let order = shop_order::serve(&order.into(), shop_drain.clone()).await;
         let order = order.map_err(Failure::usage)?;
         let points = config_of("points", ports.points);
         let points = shop_points::serve(&points, shop_drain.clone()).await;

@@ -12,9 +12,11 @@ use tonic::{Request, Response, Status};
 use super::close::Closer;
 use super::handover::Handover;
 use super::look::{Look, invalid, user};
+use super::payment::Payments;
 use super::place::Place;
 use super::points::PointsPay;
 use super::queue::Queue;
+use super::refund::{Give, Refunds};
 use super::watch::{Watchers, Watching};
 
 /// Serves the rpcs.
@@ -27,6 +29,8 @@ pub(super) struct Api {
     pub(super) watchers: Watchers,
     pub(super) closer: Closer,
     pub(super) handover: Handover,
+    pub(super) payments: Payments,
+    pub(super) refunds: Refunds,
 }
 
 /// The owner, who must be named.
@@ -39,6 +43,15 @@ fn order_no(order_no: &str) -> Result<&str, Status> {
         return Ok(order_no);
     }
     Err(invalid("order_no must be 1 to 64 visible ASCII characters"))
+}
+
+fn refund_no(refund_no: &str) -> Result<&str, Status> {
+    if is_id(refund_no, 64) {
+        return Ok(refund_no);
+    }
+    Err(invalid(
+        "refund_no must be 1 to 64 visible ASCII characters",
+    ))
 }
 
 #[tonic::async_trait]
@@ -120,30 +133,58 @@ impl OrderService for Api {
 
     async fn request_refund(
         &self,
-        _: Request<proto::RequestRefundRequest>,
+        request: Request<proto::RequestRefundRequest>,
     ) -> Result<Response<proto::RequestRefundResponse>, Status> {
-        Err(not_yet())
+        let request = request.into_inner();
+        let (number, owner) = (order_no(&request.order_no)?, owner(&request.user_id)?);
+        let (key, reason) = (&request.request_id, &request.reason);
+        let (order, refund_no) = self.refunds.ask(number, owner, key, reason).await?;
+        Ok(Response::new(proto::RequestRefundResponse {
+            order: Some(order.into()),
+            refund_no,
+        }))
     }
 
     async fn approve_refund(
         &self,
-        _: Request<proto::ApproveRefundRequest>,
+        request: Request<proto::ApproveRefundRequest>,
     ) -> Result<Response<proto::ApproveRefundResponse>, Status> {
-        Err(not_yet())
+        let context = CallContext::of(&request);
+        let request = request.into_inner();
+        let give = Give::Amount {
+            cents: request.amount_cents,
+            points: request.points,
+        };
+        let number = refund_no(&request.refund_no)?;
+        let order = self.refunds.give(number, give, context).await?;
+        Ok(Response::new(proto::ApproveRefundResponse {
+            order: Some(order.into()),
+        }))
     }
 
     async fn reject_refund(
         &self,
-        _: Request<proto::RejectRefundRequest>,
+        request: Request<proto::RejectRefundRequest>,
     ) -> Result<Response<proto::RejectRefundResponse>, Status> {
-        Err(not_yet())
+        let request = request.into_inner();
+        let order = self.refunds.reject(refund_no(&request.refund_no)?).await?;
+        Ok(Response::new(proto::RejectRefundResponse {
+            order: Some(order.into()),
+        }))
     }
 
     async fn return_order(
         &self,
-        _: Request<proto::ReturnOrderRequest>,
+        request: Request<proto::ReturnOrderRequest>,
     ) -> Result<Response<proto::ReturnOrderResponse>, Status> {
-        Err(not_yet())
+        let context = CallContext::of(&request);
+        let request = request.into_inner();
+        let number = refund_no(&request.refund_no)?;
+        let give = Give::Pieces(request.pieces);
+        let order = self.refunds.give(number, give, context).await?;
+        Ok(Response::new(proto::ReturnOrderResponse {
+            order: Some(order.into()),
+        }))
     }
 
     async fn queue_order(
@@ -181,7 +222,7 @@ impl OrderService for Api {
                 let order = self.points.pay(number, owner, context).await?;
                 (order, String::new())
             }
-            proto::PaymentMethod::Outside => return Err(not_yet()),
+            proto::PaymentMethod::Outside => self.payments.pay(number, owner).await?,
             proto::PaymentMethod::Unspecified => return Err(invalid("method must be set")),
         };
         Ok(Response::new(proto::PayOrderResponse {
@@ -200,8 +241,4 @@ impl OrderService for Api {
         let (number, owner) = (order_no(&request.order_no)?, owner(&request.user_id)?);
         self.watchers.watch(number, owner).await.map(Response::new)
     }
-}
-
-fn not_yet() -> Status {
-    Status::unimplemented("this server doesn't offer it yet")
 }

@@ -12,16 +12,22 @@
 //! Where next: `state.rs` for the states, `desk.rs` for how an order changes, `place.rs` and `close.rs` for transactions,
 //! `actions.rs` for the order's part in them, `deadline.rs` for time, `queries.rs` for the SQL.
 
+mod config;
+mod money;
 mod mysql;
 mod number;
 mod order;
+mod peer;
+mod split;
 mod sqlite;
 mod state;
 
 use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::CallLayer;
-use tercet_participant::serve::{ParticipantConfig, RunningParticipant, StartError};
+use tercet_participant::serve::{RunningParticipant, StartError};
 use tercet_service::Drain;
+
+pub use config::{OrderConfig, PaymentSection};
 
 /// The port it listens on unless told otherwise.
 pub const PORT: u16 = 7411;
@@ -31,21 +37,38 @@ pub const CREATE: &str = "shop.order.v1.CreateOrderService";
 pub const CLOSE: &str = "shop.order.v1.CloseOrderService";
 /// The service of the action `order.release_hold`.
 pub const RELEASE_HOLD: &str = "shop.order.v1.ReleaseHoldService";
+/// The service of the action `order.pay`.
+pub const PAY: &str = "shop.order.v1.PayOrderActionService";
+/// The service of the action `order.refund`.
+pub const REFUND: &str = "shop.order.v1.RefundOrderService";
+/// The service of the action `order.return`.
+pub const RETURN: &str = "shop.order.v1.ReturnOrderService";
+
+/// Why the service didn't start. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderStartError {
+    /// What fails for any participant.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The payment service's address.
+    #[error("payment.endpoint: {0}")]
+    Payment(#[from] tonic::transport::Error),
+}
 
 /// Starts the service. The tables of an empty database are made; the coordinator need not be there yet.
 pub async fn serve(
-    config: &ParticipantConfig,
+    config: &OrderConfig,
     drain: Drain,
-) -> Result<RunningParticipant, StartError> {
+) -> Result<RunningParticipant, OrderStartError> {
     serve_with(config, drain, CallLayer::default()).await
 }
 
 /// The same with a layer of the caller's around every action.
 pub async fn serve_with(
-    config: &ParticipantConfig,
+    config: &OrderConfig,
     drain: Drain,
     layer: CallLayer,
-) -> Result<RunningParticipant, StartError> {
+) -> Result<RunningParticipant, OrderStartError> {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
         DatabaseUrl::MySql(url) => mysql::serve(url, config, drain, layer).await,

@@ -205,6 +205,7 @@ impl From<Order> for proto::Order {
             updated_at: Some(timestamp(order.updated_at)),
             refunded_cents: standing.refunded_cents,
             refunded_points: standing.refunded_points,
+            returned_pieces: standing.returned_pieces,
             payment_no: standing.payment_no.unwrap_or_default(),
             refund_no: standing.refund_no.unwrap_or_default(),
             ..unwritten(order.submission, order.gid, standing.state)

@@ -4,17 +4,21 @@ mod actions;
 mod api;
 mod attempt;
 mod campaign;
+mod chores;
 mod close;
 mod create;
 mod deadline;
 mod desk;
+mod events;
 mod flow;
 mod handover;
 mod look;
+mod payment;
 mod place;
 mod points;
 mod queries;
 mod queue;
+mod refund;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -25,14 +29,17 @@ use futures::FutureExt;
 use tercet_client::Client;
 use tercet_database::{Schema, SchemaState};
 use tercet_participant::outbox::{Outbox, OutboxOptions};
-use tercet_participant::serve::{self, ParticipantConfig, RunningParticipant, StartError};
+use tercet_participant::serve::{self, RunningParticipant, StartError};
 use tercet_participant::{CallLayer, Participant};
 use tercet_proto::FILE_DESCRIPTOR_SET;
 use tercet_proto::shop::order::v1::campaign_service_server::CampaignServiceServer;
 use tercet_proto::shop::order::v1::order_service_server::OrderServiceServer;
+use tercet_proto::shop::order::v1::payment_event_service_server::PaymentEventServiceServer;
 use tercet_service::Drain;
 
 use super::{OWN, database};
+use crate::peer::PaymentPeer;
+use crate::{OrderConfig, OrderStartError};
 use database::{Connection, Database, Db, Location};
 
 /// This service's name in the coordinator's configuration.
@@ -94,11 +101,18 @@ impl Parts {
 
 pub(in super::super) async fn serve(
     location: &Location,
-    config: &ParticipantConfig,
+    config: &OrderConfig,
     drain: Drain,
     layer: CallLayer,
-) -> Result<RunningParticipant, StartError> {
-    let database = database::open(&schema(), location).await?;
+) -> Result<RunningParticipant, OrderStartError> {
+    let payment = config.payment.as_ref();
+    let service = payment
+        .map(|payment| PaymentPeer::new(&payment.endpoint))
+        .transpose()?;
+    let config = config.participant();
+    let database = database::open(&schema(), location)
+        .await
+        .map_err(StartError::from)?;
     let client = config.client()?;
     let (timer, hints) = deadline::Timer::new();
     let outbox = Outbox::new(database.clone(), OutboxOptions::new(PARTICIPANT));
@@ -118,7 +132,18 @@ pub(in super::super) async fn serve(
     } = parts;
     let place = Arc::new(place::Place::new(database.clone(), client.clone()));
     let (queue, line) = queue::Queue::new(Arc::clone(&place), drain.clone());
+    let payments = payment::Payments {
+        desk: desk.clone(),
+        client: client.clone(),
+        service,
+    };
+    let refunds = refund::Refunds {
+        desk: desk.clone(),
+        client: client.clone(),
+    };
     let api = api::Api {
+        payments: payments.clone(),
+        refunds: refunds.clone(),
         look: look::Look {
             database: database.clone(),
         },
@@ -137,14 +162,21 @@ pub(in super::super) async fn serve(
         .layer(layer)
         .action(create::Create(desk.clone()))
         .action(actions::Close(desk.clone()))
-        .action(actions::ReleaseHold(desk))
+        .action(actions::ReleaseHold(desk.clone()))
+        .action(payment::action::Pay(desk.clone()))
+        .action(refund::action::Refund(desk.clone()))
+        .action(refund::action::Return(desk))
         .grpc(OrderServiceServer::new(api))
         .grpc(CampaignServiceServer::new(campaigns))
+        .grpc(PaymentEventServiceServer::new(events::Events(
+            payments.clone(),
+        )))
         .outbox(&outbox, &client)
         .background(turning)
         .background(line.run())
+        .background(chores::run(payments, refunds))
         .descriptors(FILE_DESCRIPTOR_SET);
-    serve::start(participant, config, crate::PORT, drain).await
+    Ok(serve::start(participant, &config, crate::PORT, drain).await?)
 }
 
 pub(in super::super) async fn migrate(location: &Location) -> Result<SchemaState, StartError> {

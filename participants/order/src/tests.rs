@@ -41,7 +41,7 @@ impl Shop {
         let url = home.url();
         let endpoint = coordinator.endpoint().parse().unwrap();
         let config = ParticipantConfig::embedded(url, vec![endpoint]);
-        let running = crate::serve(&config, Drain::new()).await.unwrap();
+        let running = crate::serve(&config.into(), Drain::new()).await.unwrap();
         let channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();
