@@ -152,8 +152,8 @@ pub(crate) struct SeededServer {
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// The log was restored from a backup (not effective in this version)
-    #[arg(long, hide = true)]
+    /// The log was restored from a backup: hold what is undecided until the participants' fences say what was decided
+    #[arg(long)]
     pub(crate) restored: bool,
 }
 

@@ -38,4 +38,4 @@ mod view;
 pub use clock::Clock;
 pub use config::Config;
 pub use server::{Coordinator, Running, StartError, StopError};
-pub use surroundings::{Connect, Surroundings};
+pub use surroundings::{Connect, Resolve, Surroundings};

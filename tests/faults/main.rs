@@ -6,6 +6,7 @@
 //! - [`disk`]: the log's disk is full.
 //! - [`torn`]: a log file that ends in the middle of a write.
 //! - [`ports`]: servers that come back late.
+//! - [`restored`]: the log is a copy that is older than what the participants have done.
 //!
 //! What they stand on: [`load`] is the clients, [`answers`] what these were told, [`world`] the processes and the
 //! final check, [`seed`] the one number that decides everything random. A failure prints its seed;
@@ -26,12 +27,14 @@
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "names say it")]
 
 mod answers;
+mod backup;
 mod disk;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 mod kills;
 mod load;
 mod ports;
+mod restored;
 mod seed;
 mod stops;
 mod torn;

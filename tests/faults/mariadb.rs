@@ -4,6 +4,8 @@
 //! - [`server`]: killed, frozen, read-only, full.
 //! - [`connections`]: killed in every phase of a batch, and cut, held, delayed and half-closed on the way.
 //! - [`aimed`]: failpoints at the places that no timing hits.
+//! - [`instances`]: several instances of a participant on one database, one of them killed.
+//! - [`restored`]: the log is a copy that is older than what the participants have done.
 //!
 //! [`bites`] shows that the check at the end of each would see what it is for.
 //!
@@ -18,13 +20,16 @@
 
 mod aimed;
 mod answers;
+mod backup;
 mod bites;
 mod connections;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
+mod instances;
 mod kills;
 mod load;
 mod ports;
+mod restored;
 mod rig;
 mod seed;
 mod server;

@@ -16,6 +16,7 @@ mod lease;
 mod leased;
 mod member;
 mod peers;
+mod restored;
 mod watcher;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use lease::Lease;
 pub(crate) use leased::Leased;
 pub(crate) use member::{join, run_beat, run_watch};
 pub(crate) use peers::{Peer, Peers};
+pub(crate) use restored::take_all;
 
 use crate::Connect;
 use crate::config::ClusterConfig;

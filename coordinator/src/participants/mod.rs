@@ -13,6 +13,7 @@
 mod breaker;
 mod classify;
 mod endpoints;
+mod fences;
 mod gate;
 mod initiator;
 mod metadata;

@@ -35,7 +35,7 @@ pub(crate) struct Participant {
     pub(crate) name: ParticipantName,
     config: ParticipantConfig,
     try_response_bytes_max: usize,
-    endpoints: Endpoints,
+    endpoints: Arc<Endpoints>,
     gate: Gate,
     /// One for each call that may be under way. Who waits here is an open branch, and those are bounded by the
     /// limits on open transactions.
@@ -62,7 +62,7 @@ impl Participant {
         let calls_max = usize::try_from(config.max_in_flight.get()).unwrap_or(usize::MAX);
         Self {
             name,
-            endpoints,
+            endpoints: Arc::new(endpoints),
             gate: Gate::default(),
             permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
             queued: AtomicU64::new(0),
@@ -200,6 +200,13 @@ impl Participant {
         report(order, classified, started_at, began.elapsed())
     }
 
+    /// A place among the calls under way, for one that is no branch's; none while the participant is paused.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        let permit = self.permits.acquire().await.ok()?;
+        self.gate.is_open().then_some(permit)
+    }
+
     /// Waits until the call may go out, at most until it is too late for it.
     async fn turn(&self, order: &CallOrder, now: Timestamp) -> Turn<'_> {
         if self.gate.is_open()
@@ -269,7 +276,7 @@ impl Participant {
                 Exchange::TimedOut => Heard::Silence { since },
                 Exchange::Done(_) | Exchange::TooLarge(_) | Exchange::Refused(_) => Heard::Answer,
             };
-            self.endpoints.report(endpoint, heard);
+            self.endpoints.report(&endpoint, heard);
             tried += 1;
             let is_over = Instant::now() >= end || tried >= self.endpoints.len();
             if is_over || !matches!(exchanged, Exchange::NeverSent(_)) {

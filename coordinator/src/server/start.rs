@@ -44,13 +44,20 @@ impl Coordinator {
     ///
     /// [`StartError`], one line for people.
     pub async fn start(config: Config, drain: Drain) -> Result<Running, StartError> {
-        let url = DatabaseUrl::parse(&config.log.url)?;
-        let system = Surroundings::of_system(&config.listen()).await?;
-        let advertised = advertised(&config, system.bound.addresses());
-        let wait = config.log.startup_wait.get();
-        let options = store_options(&config, &url)?;
-        let store = open(&url, &advertised, &options, wait, &system.clock).await?;
-        Self::start_in(config, drain, store, system).await
+        start_configured(config, drain, Copy::Current).await
+    }
+
+    /// Starts a coordinator on the log that the configuration names, which is a copy that was restored from a backup.
+    ///
+    /// Every session of the log is fenced, and everything that is open is this coordinator's. What is undecided is held and
+    /// flagged, durably, until the participants' fences say what had been decided. No other coordinator may run on the log
+    /// before this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], one line for people. Nothing was decided then, and the same start can be tried again.
+    pub async fn start_restored(config: Config, drain: Drain) -> Result<Running, StartError> {
+        start_configured(config, drain, Copy::Restored).await
     }
 
     /// Starts a coordinator on a log of one's own.
@@ -79,47 +86,76 @@ impl Coordinator {
         store: Arc<dyn TransactionLog>,
         surroundings: Surroundings<L>,
     ) -> Result<Running, StartError> {
-        config.cluster.check().map_err(StartError::Cluster)?;
-        let Surroundings {
-            bound,
-            connect,
-            clock,
-        } = surroundings;
-        let advertised = advertised(&config, bound.addresses());
-        let metrics = Metrics::new();
-        let families = CallMeters::families(&metrics);
-        let participants = Participants::new(&config, &connect, &clock, &families)
-            .map_err(|error| StartError::Participant(error.to_string()))?;
-        let held = Arc::downgrade(&store);
-        let (log, cluster) = join(&config, store, &connect, &metrics).await?;
-        let transactions = Transactions::new(
-            &config,
-            log,
-            Arc::new(participants),
-            cluster,
-            advertised.into(),
-            clock,
-            TransactionMeters::new(&metrics),
-        );
-        // What follows may take longer than others wait for a sign of life.
-        cluster::run_beat(&transactions);
-        let readiness = Readiness::new();
-        let started = async {
-            recover(&transactions).await?;
-            serve(&config, bound, &transactions, &drain, &readiness, &metrics)
-        };
-        let server = match started.await {
-            Ok(server) => server,
-            Err(error) => {
-                leave(&transactions);
-                return Err(error);
-            }
-        };
-        cluster::run_watch(&transactions);
-        let stopped = CancellationToken::new();
-        run_background(&config, &transactions, readiness, &drain, &stopped);
-        Ok(Running::new(server, transactions, stopped, held))
+        start_on(config, drain, store, surroundings, Copy::Current).await
     }
+}
+
+/// What is known of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copy {
+    /// It holds everything that was ever written.
+    Current,
+    /// It was restored from a backup.
+    Restored,
+}
+
+async fn start_configured(config: Config, drain: Drain, copy: Copy) -> Result<Running, StartError> {
+    let url = DatabaseUrl::parse(&config.log.url)?;
+    let system = Surroundings::of_system(&config.listen()).await?;
+    let advertised = advertised(&config, system.bound.addresses());
+    let wait = config.log.startup_wait.get();
+    let options = store_options(&config, &url)?;
+    let store = open(&url, &advertised, &options, wait, &system.clock).await?;
+    start_on(config, drain, store, system, copy).await
+}
+
+async fn start_on<L: Listener>(
+    config: Config,
+    drain: Drain,
+    store: Arc<dyn TransactionLog>,
+    surroundings: Surroundings<L>,
+    copy: Copy,
+) -> Result<Running, StartError> {
+    config.cluster.check().map_err(StartError::Cluster)?;
+    let Surroundings {
+        bound,
+        connect,
+        clock,
+    } = surroundings;
+    let advertised = advertised(&config, bound.addresses());
+    let metrics = Metrics::new();
+    let families = CallMeters::families(&metrics);
+    let participants = Participants::new(&config, &connect, &clock, &families)
+        .map_err(|error| StartError::Participant(error.to_string()))?;
+    let held = Arc::downgrade(&store);
+    let (log, cluster) = join(&config, store, &connect, &metrics).await?;
+    let transactions = Transactions::new(
+        &config,
+        log,
+        Arc::new(participants),
+        cluster,
+        advertised.into(),
+        clock,
+        TransactionMeters::new(&metrics),
+    );
+    // What follows may take longer than others wait for a sign of life.
+    cluster::run_beat(&transactions);
+    let readiness = Readiness::new();
+    let started = async {
+        recover(&transactions, copy).await?;
+        serve(&config, bound, &transactions, &drain, &readiness, &metrics)
+    };
+    let server = match started.await {
+        Ok(server) => server,
+        Err(error) => {
+            leave(&transactions);
+            return Err(error);
+        }
+    };
+    cluster::run_watch(&transactions);
+    let stopped = CancellationToken::new();
+    run_background(&config, &transactions, readiness, &drain, &stopped);
+    Ok(Running::new(server, transactions, stopped, held))
 }
 
 /// The address that others are told: the configured one, else the one that was bound.
@@ -164,11 +200,23 @@ async fn open(
 }
 
 /// Goes on with everything that is open. Nothing is served before that.
-async fn recover(transactions: &Transactions) -> Result<(), StartError> {
+async fn recover(transactions: &Transactions, copy: Copy) -> Result<(), StartError> {
     transactions.follow_pauses().await?;
-    let recovered = transactions.recover().await?;
+    let (recovered, held) = match copy {
+        Copy::Current => (transactions.recover().await?, 0),
+        Copy::Restored => {
+            cluster::take_all(&transactions.shared().log).await?;
+            transactions.recover_restored().await?
+        }
+    };
     if recovered > 0 {
         tracing::info!(transactions = recovered, "recovered");
+    }
+    if held > 0 {
+        tracing::warn!(
+            transactions = held,
+            "held, because the log was restored, until the participants' fences are read"
+        );
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod message;
 mod recovery;
 mod registration;
 mod registry;
+mod restored;
 mod shared;
 mod stage;
 mod stored;

@@ -38,22 +38,19 @@ impl Transactions {
 
     /// Goes on with transactions as they have just been read, all of them this coordinator's.
     pub(crate) fn take_in(&self, transactions: Vec<Stored>, damaged: &[Damaged]) {
-        for damaged in damaged {
-            tracing::error!(gid = damaged.gid, error = %damaged.error, "an open transaction can't be read and is left alone");
-        }
+        tell_of(damaged);
         for stored in transactions {
-            self.go_on(stored);
+            let policy = Arc::clone(&self.shared.policy);
+            self.go_on(Run::recovered(stored.transaction, stored.version, policy));
         }
     }
 
-    fn go_on(&self, stored: Stored) {
-        let gid = stored.transaction.gid.clone();
-        let (handle, inbox) = Handle::new(stored.transaction.begun_at);
+    pub(super) fn go_on(&self, run: Run) {
+        let gid = run.transaction().gid.clone();
+        let (handle, inbox) = Handle::new(run.transaction().begun_at);
         match self.shared.registry.insert(&gid, &handle) {
             Ok(()) => {
                 let registration = Registration::new(Arc::clone(&self.shared), gid, handle);
-                let policy = Arc::clone(&self.shared.policy);
-                let run = Run::recovered(stored.transaction, stored.version, policy);
                 let task = Task::new(registration, inbox, run, Origin::Recovered);
                 self.shared.tasks.spawn(task.run());
             }
@@ -97,5 +94,11 @@ impl Transactions {
 
     async fn open_page(&self, after: Option<&Gid>) -> Result<OpenPage, LogError> {
         self.shared.log.open_transactions(after, PAGE).await
+    }
+}
+
+pub(super) fn tell_of(damaged: &[Damaged]) {
+    for damaged in damaged {
+        tracing::error!(gid = damaged.gid, error = %damaged.error, "an open transaction can't be read and is left alone");
     }
 }

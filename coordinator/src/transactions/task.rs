@@ -15,8 +15,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Fuse};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    AppendVerdict, BranchId, CallReport, Command, CommandId, InitiatorReport, Input, Rejection,
-    Run, Timestamp, TransactionState,
+    AppendVerdict, BranchId, CallReport, Command, CommandId, FenceReading, InitiatorReport, Input,
+    Rejection, Run, Timestamp, TransactionState,
 };
 use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
@@ -61,6 +61,7 @@ enum Happened {
     Appended(Verdict),
     Called(CallReport),
     Asked(InitiatorReport),
+    FencesRead(Vec<FenceReading>),
     Message(Option<Message>),
     Time,
 }
@@ -73,6 +74,8 @@ pub(super) struct Task {
     append: Fuse<BoxFuture<'static, Verdict>>,
     calls: FuturesUnordered<BoxFuture<'static, CallReport>>,
     check: Fuse<BoxFuture<'static, InitiatorReport>>,
+    /// Only for a transaction of a log that was restored.
+    reading: Fuse<BoxFuture<'static, Vec<FenceReading>>>,
     timer: Option<Pin<Box<Sleep>>>,
     commands: BTreeMap<CommandId, Pending>,
     next_command: u64,
@@ -103,6 +106,7 @@ impl Task {
             append: Fuse::terminated(),
             calls: FuturesUnordered::new(),
             check: Fuse::terminated(),
+            reading: Fuse::terminated(),
             timer: None,
             commands: BTreeMap::new(),
             next_command: BEGIN.0 + 1,
@@ -191,6 +195,7 @@ impl Task {
             verdict = &mut self.append => Happened::Appended(verdict),
             Some(report) = self.calls.next() => Happened::Called(report),
             report = &mut self.check => Happened::Asked(report),
+            readings = &mut self.reading => Happened::FencesRead(readings),
             message = self.inbox.recv(), if takes_messages => Happened::Message(message),
             () = async { match timer { Some(timer) => timer.await, None => std::future::pending().await } } => {
                 Happened::Time
@@ -203,6 +208,7 @@ impl Task {
             Happened::Appended(verdict) => return self.appended(verdict),
             Happened::Called(report) => Input::CallFinished(report),
             Happened::Asked(report) => Input::InitiatorAnswered(report),
+            Happened::FencesRead(readings) => Input::FencesRead(readings),
             Happened::Time => Input::Woken,
             // The handle in the registry keeps the inbox open.
             Happened::Message(message) => {

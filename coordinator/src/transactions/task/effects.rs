@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::FutureExt as _;
-use tercet_core::{Append, Call, CommandId, Effect, FenceReading, Input, Rejection, Urgency};
+use tercet_core::{Append, Call, CommandId, Effect, Rejection, Urgency};
 use tercet_log::Entry;
 
 use super::Task;
@@ -16,7 +16,7 @@ impl Task {
             Effect::Append(append) => self.start_append(&append),
             Effect::Call(call) => self.start_call(call),
             Effect::AskInitiator => self.start_check(),
-            Effect::ReadFences => self.read_fences(),
+            Effect::ReadFences => self.start_reading(),
             Effect::Answer { command, result } => self.answer(command, result),
         }
     }
@@ -74,16 +74,17 @@ impl Task {
         self.check = check.boxed().fuse();
     }
 
-    /// No fence is read yet: the transaction stays held, and a person sees it.
-    fn read_fences(&mut self) {
-        let branches = &self.run.transaction().branches;
-        let unread = branches.iter().map(|branch| FenceReading {
-            branch: branch.definition.id.clone(),
-            found: Err("this version doesn't read it".to_owned()),
+    fn start_reading(&mut self) {
+        let transaction = self.run.transaction();
+        let gid = transaction.gid.clone();
+        let branches = transaction.branches.iter().map(|branch| {
+            let definition = &branch.definition;
+            (definition.id.clone(), definition.participant.clone())
         });
-        let unread = unread.collect();
-        let now = self.now();
-        self.run.handle(Input::FencesRead(unread), now);
+        let branches = branches.collect();
+        let participants = Arc::clone(&self.registration.shared.participants);
+        let reading = async move { participants.read_fences(gid, branches).await };
+        self.reading = reading.boxed().fuse();
     }
 
     fn answer(&mut self, command: CommandId, result: Result<(), Rejection>) {
