@@ -10,4 +10,7 @@ static OWN: Migrator = sqlx::migrate!("../../migrations/order/mysql");
 mod home;
 #[path = "service.rs"]
 mod service;
+#[cfg(test)]
+#[path = "tests/upgrade.rs"]
+mod upgrade;
 pub(super) use service::{migrate, serve};

@@ -190,7 +190,6 @@ impl Order {
     }
 
     /// All points that were spent for it once it is paid.
-    #[allow(dead_code, reason = "refunds go by it")]
     pub(crate) fn points_paid(&self) -> i64 {
         self.submission.points + self.submission.points_due
     }

@@ -46,10 +46,6 @@ pub(crate) enum State {
 }
 
 /// What may happen to an order.
-#[allow(
-    dead_code,
-    reason = "the events of payments and refunds are used by their modules"
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// order.create is confirmed.
@@ -156,6 +152,39 @@ pub(crate) fn next(state: State, event: Event) -> Result<Next, No> {
     })
 }
 
+#[cfg(test)]
+impl Event {
+    /// Every event.
+    pub(crate) const ALL: [Self; 26] = [
+        Self::Placed,
+        Self::PlacingCancelled,
+        Self::PaymentStarted,
+        Self::PaymentFailed,
+        Self::PayTried,
+        Self::PayConfirmed,
+        Self::PayCancelled,
+        Self::CloseTried,
+        Self::ClosedByBuyer,
+        Self::ClosedByTime,
+        Self::CloseCancelled,
+        Self::HoldEnds,
+        Self::Shipped,
+        Self::Received,
+        Self::ReceiptPutOff,
+        Self::Completed,
+        Self::RefundAsked,
+        Self::RefundRejected,
+        Self::RefundTried,
+        Self::RefundedPart,
+        Self::RefundedAll,
+        Self::RefundCancelled,
+        Self::ReturnTried,
+        Self::ReturnedPart,
+        Self::ReturnedAll,
+        Self::ReturnCancelled,
+    ];
+}
+
 impl State {
     /// Every state.
     pub(crate) const ALL: [Self; 17] = [
@@ -248,3 +277,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

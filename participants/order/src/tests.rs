@@ -1,11 +1,19 @@
 //! The order service over real gRPC on a real database, with a stand-in for the coordinator that calls nobody: the
-//! tests call `order.create` themselves, as the coordinator would.
+//! tests call the actions themselves, as the coordinator would.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod campaigns;
+mod closing;
+mod handover;
+mod machine;
+mod placing;
+mod queue;
+mod watching;
 
 use std::time::Duration;
 
-use tercet_client::fake::{self, Fake, Fault};
+use tercet_client::fake::Fake;
 use tercet_client::proto::{
     BranchState, BranchStatus, CallError, CancelCause, CancelReason, Transaction, TransactionState,
 };
@@ -15,20 +23,22 @@ use tercet_proto::shop::order::v1::create_order_service_client::CreateOrderServi
 use tercet_proto::shop::order::v1::get_order_request::Key;
 use tercet_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use tercet_proto::shop::order::v1::{
-    CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderState, PlaceOrderRequest,
-    PlaceOrderResponse,
+    CreateOrderRequest, GetOrderRequest, Order, PlaceOrderRequest, PlaceOrderResponse,
 };
 use tercet_service::Drain;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Request, Status};
 use tonic_types::StatusExt;
 
 use super::super::home::Home;
+use super::desk::owned;
+use super::{Database, database, queries, schema};
+use crate::order::Standing;
 
 /// A running service on a database of its own, its stand-in coordinator, and a connection to it.
 struct Shop {
-    _home: Home,
-    _running: RunningParticipant,
+    home: Home,
+    running: Option<RunningParticipant>,
     coordinator: Fake,
     channel: Channel,
 }
@@ -38,19 +48,32 @@ impl Shop {
     async fn open() -> Option<Self> {
         let home = Home::new().await?;
         let coordinator = Fake::start().await;
-        let url = home.url();
-        let endpoint = coordinator.endpoint().parse().unwrap();
-        let config = ParticipantConfig::embedded(url, vec![endpoint]);
+        let nowhere = Channel::from_static("http://127.0.0.1:1").connect_lazy();
+        let mut shop = Self {
+            home,
+            running: None,
+            coordinator,
+            channel: nowhere,
+        };
+        shop.start().await;
+        Some(shop)
+    }
+
+    async fn start(&mut self) {
+        let endpoint = self.coordinator.endpoint().parse().unwrap();
+        let config = ParticipantConfig::embedded(self.home.url(), vec![endpoint]);
         let running = crate::serve(&config.into(), Drain::new()).await.unwrap();
-        let channel = Channel::from_shared(running.addresses().grpc_url())
+        self.channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();
-        Some(Self {
-            _home: home,
-            _running: running,
-            coordinator,
-            channel,
-        })
+        self.running = Some(running);
+    }
+
+    /// Dies as a killed process does.
+    async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort().await;
+        }
     }
 
     fn api(&self) -> OrderServiceClient<Channel> {
@@ -111,6 +134,27 @@ impl Shop {
         }
     }
 
+    /// The service's own database, opened once more.
+    async fn database(&self) -> Database {
+        database::open(&schema(), self.home.location())
+            .await
+            .unwrap()
+    }
+
+    /// An order that is placed, by its number.
+    async fn placed(&self, request_id: &str) -> String {
+        let order_no = self.create(Phase::Try, request_id).await.unwrap();
+        self.create(Phase::Confirm, request_id).await.unwrap();
+        order_no
+    }
+
+    /// Brings an order where a test wants it, past all rules.
+    async fn force(&self, order_no: &str, edit: impl FnOnce(&mut Standing)) {
+        let database = self.database().await;
+        force(&database, order_no, edit).await;
+        database.close().await;
+    }
+
     async fn get(&self, key: Key) -> Result<Order, Status> {
         let answer = self
             .api()
@@ -121,6 +165,16 @@ impl Shop {
             .await?;
         Ok(answer.into_inner().order.unwrap())
     }
+}
+
+async fn force(database: &Database, order_no: &str, edit: impl FnOnce(&mut Standing)) {
+    let mut transaction = database.begin().await.unwrap();
+    let order = owned(&mut transaction, order_no, None).await.unwrap();
+    let mut after = order.standing.clone();
+    edit(&mut after);
+    let shifted = queries::shift(&mut transaction, &order, &after, now_micros()).await;
+    assert!(shifted.unwrap());
+    transaction.commit().await.unwrap();
 }
 
 fn submission(request_id: &str) -> PlaceOrderRequest {
@@ -159,318 +213,23 @@ fn refused(gid: &str, participant: &str, reason: &str) -> Transaction {
     }
 }
 
+/// Polls for something that happens by itself.
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_mins(1), seen).await;
+    seen.unwrap_or_else(|_| panic!("waited too long for {what}"))
+}
+
 fn reason(status: &Status) -> String {
     status
         .get_details_error_info()
         .map(|info| info.reason)
         .unwrap_or_default()
-}
-
-#[tokio::test]
-async fn an_order_goes_from_pending_to_created() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    let order_no = shop.create(Phase::Try, "r1").await.unwrap();
-
-    let placed = shop.place(submission("r1")).await.unwrap();
-
-    let order = placed.order.unwrap();
-    assert_eq!(
-        (order.state(), order.order_no.as_str()),
-        (OrderState::Pending, order_no.as_str())
-    );
-    assert_eq!((order.gid.as_str(), order.points_spent), ("order-r1", 10));
-    assert_eq!(placed.refusal, None);
-
-    shop.create(Phase::Confirm, "r1").await.unwrap();
-    let created = shop.get(Key::OrderNo(order_no)).await.unwrap();
-    assert_eq!(created.state(), OrderState::Created);
-    assert_eq!(
-        shop.get(Key::RequestId("r1".to_owned())).await.unwrap(),
-        created
-    );
-}
-
-#[tokio::test]
-async fn a_created_order_is_answered_without_the_coordinator() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    shop.create(Phase::Try, "r1").await.unwrap();
-    shop.create(Phase::Confirm, "r1").await.unwrap();
-
-    let first = shop.place(submission("r1")).await.unwrap();
-    let second = shop.place(submission("r1")).await.unwrap();
-
-    assert_eq!(first, second);
-    assert_eq!(first.order.unwrap().state(), OrderState::Created);
-    assert!(shop.coordinator.seen().is_empty());
-}
-
-#[tokio::test]
-async fn the_transaction_has_a_points_branch_only_when_points_are_spent() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    shop.place(submission("with")).await.unwrap();
-    shop.place(PlaceOrderRequest {
-        points_to_spend: 0,
-        ..submission("without")
-    })
-    .await
-    .unwrap();
-
-    let client = tercet_client::Client::connect([shop.coordinator.endpoint()])
-        .await
-        .unwrap();
-    for (gid, branches) in [
-        ("order-with", "order.create stock.reserve points.spend"),
-        ("order-without", "order.create stock.reserve"),
-    ] {
-        let outcome = client.get(gid).await.unwrap();
-        let transaction = outcome.transaction();
-        let names: Vec<_> = transaction
-            .branches
-            .iter()
-            .map(|branch| format!("{}.{}", branch.participant, branch.action))
-            .collect();
-        assert_eq!(names.join(" "), branches, "{gid}");
-        assert_eq!(transaction.labels["user_id"], "ann");
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_is_an_answer_with_the_participants_reason() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    shop.coordinator
-        .put(refused("order-r1", "stock", "OUT_OF_STOCK"));
-    shop.coordinator
-        .put(refused("order-r2", "points", "NOT_ENOUGH_POINTS"));
-
-    // Refused before the order was written, and after.
-    shop.create(Phase::Try, "r2").await.unwrap();
-    shop.create(Phase::Cancel, "r2").await.unwrap();
-    for (request_id, participant, word, is_written) in [
-        ("r1", "stock", "OUT_OF_STOCK", false),
-        ("r2", "points", "NOT_ENOUGH_POINTS", true),
-    ] {
-        let placed = shop.place(submission(request_id)).await.unwrap();
-        let (order, refusal) = (placed.order.unwrap(), placed.refusal.unwrap());
-        assert_eq!(order.state(), OrderState::Cancelled);
-        assert_eq!(
-            (order.points_spent, order.request_id.as_str()),
-            (0, request_id)
-        );
-        assert_eq!(!order.order_no.is_empty(), is_written);
-        assert_eq!(
-            (refusal.participant.as_str(), refusal.reason.as_str()),
-            (participant, word)
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_same_request_with_other_content_is_a_conflict() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    shop.create(Phase::Try, "r1").await.unwrap();
-    // Known here, and known to the coordinator alone.
-    let conflict = fake::status(Code::AlreadyExists, "GID_CONFLICT", "other content", None);
-    for (other, fault) in [
-        (
-            PlaceOrderRequest {
-                quantity: 3,
-                ..submission("r1")
-            },
-            None,
-        ),
-        (
-            PlaceOrderRequest {
-                user_id: "bob".to_owned(),
-                ..submission("r1")
-            },
-            None,
-        ),
-        (submission("r2"), Some(Fault::Before(conflict))),
-    ] {
-        shop.coordinator.fail_next(fault);
-        let status = shop.place(other).await.unwrap_err();
-        assert_eq!(
-            (status.code(), reason(&status).as_str()),
-            (Code::AlreadyExists, "REQUEST_CONFLICT")
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_coordinator_that_cant_serve_is_unavailable_and_safe_to_repeat() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    let draining = || fake::status(Code::Unavailable, "DRAINING", "going away", None);
-    shop.coordinator
-        .fail_next((0..6).map(|_| Fault::Before(draining())));
-
-    let status = shop.place(submission("r1")).await.unwrap_err();
-
-    assert_eq!(
-        (status.code(), reason(&status).as_str()),
-        (Code::Unavailable, "COORDINATOR_UNAVAILABLE")
-    );
-    shop.place(submission("r1")).await.unwrap();
-    assert_eq!(shop.coordinator.transactions(), 1);
-}
-
-#[tokio::test]
-async fn a_request_has_one_order_whoever_asks() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    let first = shop.create(Phase::Try, "r1").await.unwrap();
-    assert_eq!(
-        shop.create(Phase::Try, "r1").await.unwrap(),
-        first,
-        "the first reply"
-    );
-
-    let other = shop
-        .create_in(Phase::Try, "somebody-elses", "r1")
-        .await
-        .unwrap_err();
-
-    assert_eq!(
-        (other.code(), reason(&other).as_str()),
-        (Code::AlreadyExists, "DUPLICATE_REQUEST")
-    );
-}
-
-#[tokio::test]
-async fn invalid_orders_begin_nothing() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    for bad in [
-        PlaceOrderRequest {
-            request_id: String::new(),
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            request_id: "r".repeat(65),
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            user_id: "a b".to_owned(),
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            sku: String::new(),
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            quantity: 0,
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            quantity: 1001,
-            ..submission("r")
-        },
-        PlaceOrderRequest {
-            points_to_spend: -1,
-            ..submission("r")
-        },
-    ] {
-        let status = shop.place(bad.clone()).await.unwrap_err();
-        assert_eq!(
-            (status.code(), reason(&status).as_str()),
-            (Code::InvalidArgument, "INVALID_ORDER"),
-            "{bad:?}"
-        );
-        let PlaceOrderRequest {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points_to_spend,
-            ..
-        } = bad;
-        let message = CreateOrderRequest {
-            request_id,
-            user_id,
-            sku,
-            quantity,
-            points_to_spend,
-            ..CreateOrderRequest::default()
-        };
-        let status = shop.call(Phase::Try, "g", message).await.unwrap_err();
-        assert_eq!(reason(&status), "INVALID_ORDER");
-    }
-    assert!(shop.coordinator.seen().is_empty());
-}
-
-#[tokio::test]
-async fn orders_are_listed_newest_first_by_page() {
-    let Some(shop) = Shop::open().await else {
-        return;
-    };
-    let mut numbers = Vec::new();
-    for request_id in ["r1", "r2", "r3", "r4", "r5"] {
-        numbers.push(shop.create(Phase::Try, request_id).await.unwrap());
-    }
-    numbers.reverse();
-    let (mut listed, mut token, mut pages) = (Vec::new(), String::new(), 0);
-    loop {
-        let request = ListOrdersRequest {
-            user_id: "ann".to_owned(),
-            page_size: 2,
-            page_token: token,
-        };
-        let page = shop.api().list_orders(request).await.unwrap().into_inner();
-        listed.extend(page.orders.into_iter().map(|order| order.order_no));
-        pages += 1;
-        token = page.next_page_token;
-        if token.is_empty() {
-            break;
-        }
-    }
-    assert_eq!((listed, pages), (numbers, 3));
-    let nobody = ListOrdersRequest {
-        user_id: "bob".to_owned(),
-        ..Default::default()
-    };
-    assert!(
-        shop.api()
-            .list_orders(nobody)
-            .await
-            .unwrap()
-            .into_inner()
-            .orders
-            .is_empty()
-    );
-    for bad in [
-        ListOrdersRequest {
-            page_size: -1,
-            ..Default::default()
-        },
-        ListOrdersRequest {
-            page_token: "?".to_owned(),
-            ..Default::default()
-        },
-    ] {
-        assert_eq!(
-            shop.api().list_orders(bad).await.unwrap_err().code(),
-            Code::InvalidArgument
-        );
-    }
-    let unknown = shop
-        .get(Key::OrderNo("0000-0000-0000".to_owned()))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (unknown.code(), reason(&unknown).as_str()),
-        (Code::NotFound, "UNKNOWN_ORDER")
-    );
 }

@@ -1,9 +1,11 @@
 //! Where the tests of this mounting keep their database: one of its own on a test server.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use tercet_database::DatabaseUrl;
 use tercet_test_databases::Server;
+
+use super::database::Location;
 
 /// One test's database.
 pub(super) struct Home {
@@ -21,5 +23,12 @@ impl Home {
 
     pub(super) fn url(&self) -> DatabaseUrl {
         self.url.clone()
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        match &self.url {
+            DatabaseUrl::MySql(location) => location,
+            DatabaseUrl::Sqlite(path) => panic!("{}", path.display()),
+        }
     }
 }

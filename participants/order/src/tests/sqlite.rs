@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use tercet_database::DatabaseUrl;
 
+use super::database::Location;
+
 /// One test's database; gone with it.
 pub(super) struct Home {
     path: PathBuf,
@@ -26,5 +28,9 @@ impl Home {
 
     pub(super) fn url(&self) -> DatabaseUrl {
         DatabaseUrl::Sqlite(self.path.clone())
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        &self.path
     }
 }
