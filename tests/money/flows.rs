@@ -20,9 +20,12 @@ const BEFORE: Before = Before {
     grant: 5,
 };
 
+/// The notices come, or the test is over.
+const LATE: Duration = Duration::from_hours(1);
+
 /// A world with some tea, and a campaign that sells it.
 async fn world() -> Option<World> {
-    let world = World::start().await?;
+    let world = World::start(LATE).await?;
     world.seed_sku(BEFORE.sku, BEFORE.stocked).await;
     for user in ["ann", "bob"] {
         world.seed_account(user, BEFORE.points).await;

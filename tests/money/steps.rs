@@ -101,22 +101,32 @@ impl World {
 
     /// One order of a user in a campaign, created.
     pub(crate) async fn place(&self, user: &str, campaign: &str, quantity: i64) -> Order {
-        let request = PlaceOrderRequest {
-            request_id: format!("{campaign}-{user}"),
-            user_id: user.to_owned(),
-            quantity,
-            campaign_id: campaign.to_owned(),
-            ..PlaceOrderRequest::default()
-        };
-        let placed = patiently(|| {
-            let (mut orders, request) = (self.orders(), request.clone());
-            async move { orders.place_order(request).await }
-        });
-        let placed = placed.await.unwrap();
-        assert_eq!(placed.refusal, None);
-        let order_no = placed.order.unwrap().order_no;
-        self.until(&order_no, |order| order.state() != OrderState::Pending)
-            .await
+        let started = tokio::time::Instant::now();
+        for attempt in 1.. {
+            let request = PlaceOrderRequest {
+                request_id: format!("{campaign}-{user}-{attempt}"),
+                user_id: user.to_owned(),
+                quantity,
+                campaign_id: campaign.to_owned(),
+                ..PlaceOrderRequest::default()
+            };
+            let placed = patiently(|| {
+                let (mut orders, request) = (self.orders(), request.clone());
+                async move { orders.place_order(request).await }
+            });
+            let placed = placed.await.unwrap();
+            if let Some(refusal) = placed.refusal {
+                // The order service died in the middle of it: nothing was bought.
+                assert_eq!(refusal.reason, "IN_DOUBT", "{refusal:?}");
+                assert!(started.elapsed() < LIMIT, "{refusal:?}");
+                continue;
+            }
+            let order_no = placed.order.unwrap().order_no;
+            return self
+                .until(&order_no, |order| order.state() != OrderState::Pending)
+                .await;
+        }
+        unreachable!("attempts don't end");
     }
 
     /// Begins to pay from outside.

@@ -59,11 +59,12 @@ struct Ports {
 
 const NAMES: [&str; 5] = ["coordinator", "order", "points", "stock", "payment"];
 
-/// Times that tests can wait for: nothing a person would have to, and a lost notice is asked for soon.
-fn schedule() -> ScheduleSection {
+/// Times that tests can wait for.
+fn schedule(ask_after: Duration) -> ScheduleSection {
     let milliseconds = |ms: u64| format!("{ms}ms").parse().unwrap();
+    let ask_after = format!("{}ms", ask_after.as_millis()).parse().unwrap();
     ScheduleSection {
-        ask_after: vec![milliseconds(700); 200],
+        ask_after: vec![ask_after; 200],
         back_off: milliseconds(50),
         back_off_max: milliseconds(500),
         attention_after: 1000,
@@ -84,8 +85,9 @@ fn keys() -> &'static TempDir {
 }
 
 impl World {
-    /// Everybody up, nothing anywhere. None where the database can't be had.
-    pub(crate) async fn start() -> Option<Self> {
+    /// Everybody up, nothing anywhere. The provider is asked about a payment after that time, again and again. None where
+    /// the database can't be had.
+    pub(crate) async fn start(ask_after: Duration) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut urls = Vec::new();
         for name in NAMES {
@@ -127,7 +129,7 @@ impl World {
             _folder: folder,
             urls,
             ports,
-            schedule: schedule(),
+            schedule: schedule(ask_after),
         };
         world.up().await;
         Some(world)
