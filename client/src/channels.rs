@@ -3,8 +3,9 @@
 //! One lazy channel for each endpoint. Calls go to the current one; a failure moves on to the next. A
 //! balancer over all of them would fail its share of calls for as long as one endpoint is dead.
 //!
-//! A connection whose other side has silently gone is found by a call that runs out of time: when nothing has come
-//! over it since that call began, the next call gets a new one.
+//! A connection whose other side has silently gone is found by pings while calls wait, or by a call that runs out of time
+//! before: when nothing has come over it since that call began, the next call gets a new one, on the next endpoint. A process
+//! that is frozen still has its port open, so a new connection alone would be as silent.
 
 use std::{
     fmt,
@@ -22,11 +23,12 @@ use crate::Error;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a peer with calls under way is asked whether it is there. Idle connections are never pinged:
-/// stock gRPC servers close those that do so more often than every 5 minutes.
-const KEEP_ALIVE_EVERY: Duration = Duration::from_mins(1);
+/// How often a peer with calls under way is asked whether it is there. A call whose deadline is the default is repeated
+/// elsewhere in time. Idle connections are never pinged: stock gRPC servers close those that do so more often than every 5
+/// minutes.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long the answer to that may take.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lazy connections, one of which is current.
 pub(crate) struct Channels {
@@ -120,8 +122,8 @@ impl Channels {
         self.connection(used).heard_at = Instant::now();
     }
 
-    /// A call that began at `since` ran out of time. If nothing at all was heard since then, the next call gets a new
-    /// connection; calls that are under way keep the old one.
+    /// A call that began at `since` ran out of time. If nothing at all was heard since then, the next call goes to the next
+    /// endpoint, and whoever comes back gets a new connection; calls that are under way keep the old one.
     pub(crate) fn silent(&self, used: Used, since: Instant) {
         let mut connection = self.connection(used);
         if connection.heard_at <= since {
@@ -130,6 +132,8 @@ impl Channels {
                 channel: (self.connect)(endpoint),
                 heard_at: Instant::now(),
             };
+            drop(connection);
+            self.leave(used);
         }
     }
 

@@ -44,10 +44,11 @@ impl Client {
         endpoints: impl IntoIterator<Item = E>,
         connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, Error> {
+        let channels = Channels::lazy(endpoints, connect)?;
         Ok(Self {
             caller: Caller {
-                channels: Arc::new(Channels::lazy(endpoints, connect)?),
-                policy: Arc::new(RetryPolicy::default()),
+                policy: Arc::new(RetryPolicy::for_endpoints(channels.len())),
+                channels: Arc::new(channels),
                 context: CallContext::new(),
                 jitter: Jitter::random(),
             },

@@ -14,7 +14,7 @@ use crate::error;
 /// How often and how fast calls are repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Calls in all, the first included; at least 1.
+    /// Calls in all, the first included and whichever endpoint they go to; at least 1.
     pub attempts_max: u32,
     /// The bound of the first pause.
     pub backoff_initial: Duration,
@@ -25,7 +25,8 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Six calls with pauses of up to 50 ms, doubling to 2 s, and a minute in all.
+    /// Six calls with pauses of up to 50 ms, doubling to 2 s, and a minute in all. A client with several endpoints begins with
+    /// six for each of them.
     fn default() -> Self {
         Self {
             attempts_max: 6,
@@ -37,6 +38,17 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// What a client of so many endpoints has unless it is told otherwise: each of them gets as many calls as a single one
+    /// would. They are called one after the other without a pause, so fewer would be over sooner than one endpoint's are.
+    pub(crate) fn for_endpoints(count: usize) -> Self {
+        let policy = Self::default();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            attempts_max: policy.attempts_max.saturating_mul(count),
+            ..policy
+        }
+    }
+
     /// Every call once.
     pub fn never() -> Self {
         Self {

@@ -196,6 +196,34 @@ async fn endpoints_are_tried_in_turn() {
 }
 
 #[tokio::test]
+async fn several_endpoints_are_as_patient_as_one() {
+    let fake = Fake::start().await;
+    // Each of three that are about to be replaced says so as often as one may: five times each, and one answers.
+    let client = Client::lazy([fake.endpoint(), fake.endpoint(), fake.endpoint()]).unwrap();
+    fake.fail_next(vec![draining(); 15]);
+    assert!(order(&client, "a").send().await.unwrap().is_confirm());
+    assert_eq!(fake.seen().len(), 16);
+    fake.fail_next(vec![draining(); 100]);
+    order(&client, "b").send().await.unwrap_err();
+    assert_eq!(fake.seen().len(), 16 + 18);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_says_nothing_is_left_by_the_next_call() {
+    let fake = Fake::start().await;
+    // Frozen: the kernel accepts, and nobody ever reads.
+    let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = frozen.local_addr().unwrap().to_string();
+    let client = Client::lazy([address, fake.endpoint()]).unwrap();
+    let hurried = || client.within(CallContext::new().timeout(Duration::from_millis(300)));
+    let error = order(&hurried(), "a").send().await.unwrap_err();
+    assert!(matches!(error, Error::Deadline), "{error}");
+    let patient = client.within(CallContext::new().timeout(Duration::from_secs(30)));
+    assert!(order(&patient, "a").send().await.unwrap().is_confirm());
+    assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_that_can_not_be_expressed() {
     let fake = Fake::start().await;
     let client = client(&fake).await;

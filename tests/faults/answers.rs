@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use tercet_proto::tercet::v1::transaction_service_client::TransactionServiceClient;
 use tercet_proto::tercet::v1::{GetTransactionRequest, Transaction, TransactionState};
 use tokio::sync::watch;
+use tonic::transport::Channel;
 
-use crate::harness::shop::Shop;
 use crate::harness::until;
 
 /// A decision as a client heard it.
@@ -95,9 +96,8 @@ impl Answers {
         self.told.lock().unwrap().clone()
     }
 
-    /// Asks the coordinator for every transaction that anybody was told of: it is there, and has ended as it was told.
-    pub(crate) async fn still_stand(&self, shop: &Shop) {
-        let client = shop.transactions();
+    /// Asks a coordinator for every transaction that anybody was told of: it is there, and has ended as it was told.
+    pub(crate) async fn still_stand(&self, client: TransactionServiceClient<Channel>) {
         for (gid, told) in self.all() {
             let answer = until("the coordinator to answer", || async {
                 let request = GetTransactionRequest { gid: gid.clone() };

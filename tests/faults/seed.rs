@@ -24,6 +24,15 @@ impl Seed {
         }
     }
 
+    /// Random numbers of their own, for something that draws beside this.
+    #[allow(dead_code, reason = "not every test target has such")]
+    pub(crate) fn child(&mut self) -> Self {
+        Self {
+            number: self.number,
+            random: StdRng::seed_from_u64(self.random.random()),
+        }
+    }
+
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.random.random_range(0..end)

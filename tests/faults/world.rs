@@ -94,7 +94,7 @@ impl World {
             (confirmed, told.len() - confirmed),
             "the log holds what the clients were told, no more and no less"
         );
-        self.answers.still_stand(&self.shop).await;
+        self.answers.still_stand(self.shop.transactions()).await;
         report
     }
 }

@@ -69,6 +69,34 @@ fn a_beat_has_to_stand_still_for_all_of_the_time() {
     assert_eq!(look(40_000, 3), [], "a beat that goes back is another one");
 }
 
+/// Looks at each of those seconds, with answers that take a tenth of one, and says at which the other one is to be fenced.
+fn fenced_at(
+    watcher: &mut Watcher<u8, i64>,
+    seconds: impl IntoIterator<Item = u64>,
+    beat: i64,
+) -> Option<u64> {
+    seconds.into_iter().find(|second| {
+        let asked = second * 1_000;
+        let sessions = [seen(OWN, 0), seen(OTHER, beat)];
+        !watcher
+            .look(sessions, at(asked), at(asked + 100))
+            .is_empty()
+    })
+}
+
+#[test]
+fn time_in_which_the_log_did_not_answer_counts_for_nobody() {
+    let new = || Watcher::new(OWN, TIMES.take_over_after).blind_at_most(TIMES.beat_every);
+    let mut watcher = new();
+    assert_eq!(fenced_at(&mut watcher, 0..10, 7), None);
+    // Nine seconds have been watched. A minute later the log answers again; two seconds of that count.
+    assert_eq!(fenced_at(&mut watcher, 70..100, 7), Some(75));
+    // A log that answers seldom, and not less often than beats are raised: all of it counts.
+    assert_eq!(fenced_at(&mut new(), (0..60).step_by(2), 7), Some(16));
+    // One that answers slowly all the time fences late, not never.
+    assert_eq!(fenced_at(&mut new(), (0..60).step_by(4), 7), Some(32));
+}
+
 #[test]
 fn whoever_is_fenced_or_gone_is_forgotten() {
     let mut watcher = Watcher::new(OWN, TIMES.take_over_after);

@@ -100,7 +100,7 @@ async fn look_after_others(transactions: Transactions, cluster: Arc<Cluster>) {
     let Some(shared) = log.shared() else {
         return;
     };
-    let mut watcher = Watcher::new(log.session().id, cluster.times.take_over_after);
+    let mut watcher = Watcher::new(log.session().id, cluster.times);
     let mut turns = turns(cluster.times.beat_every / LOOKS_PER_BEAT);
     for number in 0_u32.. {
         turns.tick().await;

@@ -1,10 +1,10 @@
 //! Whose beat has stood still for too long, on this process's monotonic clock.
 
-use std::time::Duration;
-
 use tercet_core::cluster::{Moment, Seen, Watcher as Rule};
 use tercet_log::{Beat, SessionId, SessionState};
 use tokio::time::Instant;
+
+use super::Times;
 
 /// The rule of `tercet_core::cluster`, with this process's clock.
 #[derive(Debug)]
@@ -14,10 +14,11 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn new(own: SessionId, take_over_after: Duration) -> Self {
+    /// Of a time without answers no more counts than one beat takes.
+    pub(crate) fn new(own: SessionId, times: Times) -> Self {
         Self {
             start: Instant::now(),
-            rule: Rule::new(own, take_over_after),
+            rule: Rule::new(own, times.take_over_after).blind_at_most(times.beat_every),
         }
     }
 
@@ -41,50 +42,40 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tercet_core::Timestamp;
 
     use super::*;
 
     const OWN: SessionId = SessionId(1);
     const OTHER: SessionId = SessionId(2);
+    const SECOND: Duration = Duration::from_secs(1);
 
-    fn session(id: SessionId, beat: i64, is_fenced: bool) -> SessionState {
-        SessionState {
+    #[test]
+    fn a_beat_has_to_stand_still_for_all_of_the_time_that_the_log_answered() {
+        let times = Times {
+            beat_every: 2 * SECOND,
+            take_over_after: 15 * SECOND,
+        };
+        let mut watcher = Watcher::new(OWN, times);
+        let start = Instant::now();
+        let sessions = [OWN, OTHER].map(|id| SessionState {
             id,
             endpoint: String::new(),
             opened_at: Timestamp::EPOCH,
-            beat: Beat(beat),
-            is_fenced,
-        }
-    }
-
-    #[test]
-    fn a_beat_has_to_stand_still_for_all_of_the_time() {
-        let mut watcher = Watcher::new(OWN, Duration::from_secs(15));
-        let start = Instant::now();
-        let second = Duration::from_secs(1);
-        let mut look = |after: u32, beat| {
-            let asked = start + second * after;
-            let sessions = [session(OWN, 0, false), session(OTHER, beat, false)];
-            watcher.look(&sessions, asked, asked + second / 2)
+            beat: Beat(7),
+            is_fenced: false,
+        });
+        let mut looks = |seconds: std::ops::Range<u32>| {
+            seconds.into_iter().find_map(|second| {
+                let asked = start + SECOND * second;
+                let still = watcher.look(&sessions, asked, asked);
+                (!still.is_empty()).then_some((second, still))
+            })
         };
-        assert_eq!(look(0, 7), []);
-        assert_eq!(look(15, 7), [], "the first answer came half a second later");
-        assert_eq!(look(16, 7), [(OTHER, Beat(7))]);
-        assert_eq!(look(17, 8), [], "it lives after all");
-        assert_eq!(look(32, 8), []);
-        assert_eq!(look(33, 8), [(OTHER, Beat(8))]);
-        // A beat that goes back is another beat: the log was restored.
-        assert_eq!(look(34, 3), []);
-    }
-
-    #[test]
-    fn whoever_is_fenced_or_gone_is_forgotten() {
-        let mut watcher = Watcher::new(OWN, Duration::from_secs(15));
-        let start = Instant::now();
-        let later = start + Duration::from_mins(1);
-        watcher.look(&[session(OTHER, 7, false)], start, start);
-        assert_eq!(watcher.look(&[session(OTHER, 7, true)], later, later), []);
-        assert_eq!(watcher.look(&[session(OTHER, 7, false)], later, later), []);
+        assert_eq!(looks(0..10), None);
+        // A minute without an answer counts as one beat's time.
+        assert_eq!(looks(70..100), Some((74, vec![(OTHER, Beat(7))])));
     }
 }

@@ -63,6 +63,16 @@ pub(crate) fn participant(name: &str, endpoint: &str, timeout: &str, actions: &s
     )
 }
 
+/// What each service of the shop offers, as a coordinator's file says it.
+pub(crate) const ACTIONS: [(&str, &str); 3] = [
+    ("order", "create = \"shop.order.v1.CreateOrderService\""),
+    ("points", "spend = \"shop.points.v1.SpendPointsService\""),
+    (
+        "stock",
+        "reserve = \"shop.stock.v1.ReserveStockService\"\nnotify = { service = \"shop.stock.v1.NotifyService\", verbs = [\"confirm\"] }",
+    ),
+];
+
 /// A lazily connected channel, which finds a restarted server again.
 pub(crate) fn channel(address: &str) -> Channel {
     Channel::from_shared(format!("http://{address}"))
@@ -162,43 +172,40 @@ impl Shop {
     }
 
     fn write_files(&self, timeout: &str, more: &str) {
-        let address = |port| format!("127.0.0.1:{port}");
-        for (service, port) in [
-            (Service::Order, self.ports.order),
-            (Service::Points, self.ports.points),
-            (Service::Stock, self.ports.stock),
-        ] {
-            let text = format!(
-                "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\n[database]\nurl = \"{}\"\n[coordinator]\nendpoints = [\"http://127.0.0.1:{}\"]\n",
-                self.databases.url(service),
-                self.ports.coordinator
-            );
-            let file = format!("{}.toml", service.name());
-            std::fs::write(self.folder.path().join(file), text).unwrap();
-        }
-        let participants = [
-            participant(
-                "order",
-                &address(self.ports.order),
-                timeout,
-                "create = \"shop.order.v1.CreateOrderService\"",
-            ),
-            participant("points", &address(self.ports.points), timeout, "spend = \"shop.points.v1.SpendPointsService\""),
-            participant(
-                "stock",
-                &address(self.ports.stock),
-                timeout,
-                "reserve = \"shop.stock.v1.ReserveStockService\"\nnotify = { service = \"shop.stock.v1.NotifyService\", verbs = [\"confirm\"] }",
-            ),
-            more.to_owned(),
-        ]
-        .concat();
+        self.write_services(&[format!("http://{}", self.endpoint())]);
+        let participants =
+            ACTIONS.map(|(name, actions)| participant(name, &self.address(name), timeout, actions));
+        let participants = participants.concat() + more;
         coordinator_file(
             self.folder.path(),
             self.ports.coordinator,
             &self.databases,
             &participants,
         );
+    }
+
+    /// Writes the services' files, which name these coordinators.
+    pub(crate) fn write_services(&self, coordinators: &[String]) {
+        for service in [Service::Order, Service::Points, Service::Stock] {
+            let text = format!(
+                "listen = \"{}\"\nhttp_listen = \"127.0.0.1:0\"\n[database]\nurl = \"{}\"\n[coordinator]\nendpoints = {coordinators:?}\n",
+                self.address(service.name()),
+                self.databases.url(service),
+            );
+            let file = format!("{}.toml", service.name());
+            std::fs::write(self.folder.path().join(file), text).unwrap();
+        }
+    }
+
+    /// `HOST:PORT` of a service of the shop, also while it is down.
+    pub(crate) fn address(&self, service: &str) -> String {
+        let port = match service {
+            "order" => self.ports.order,
+            "points" => self.ports.points,
+            "stock" => self.ports.stock,
+            _ => panic!("no service is called {service}"),
+        };
+        format!("127.0.0.1:{port}")
     }
 
     /// Starts one server from its file: `serve`, `order`, `points` or `stock`.

@@ -21,7 +21,12 @@ pub struct Seen<S, B> {
 pub struct Watcher<S, B> {
     own: S,
     take_over_after: Duration,
-    /// The last beat of each, and when it had been seen for the first time. As long as the list that the log gives.
+    /// Of the time between two answers no more than this counts.
+    blind_max: Duration,
+    /// When the last list came.
+    looked: Option<Moment>,
+    /// The last beat of each, and when it had been seen for the first time, later by the time that doesn't count. As long as
+    /// the list that the log gives.
     seen: BTreeMap<S, (B, Moment)>,
 }
 
@@ -31,8 +36,18 @@ impl<S: Copy + Ord, B: Copy + PartialEq> Watcher<S, B> {
         Self {
             own,
             take_over_after,
+            blind_max: Duration::MAX,
+            looked: None,
             seen: BTreeMap::new(),
         }
+    }
+
+    /// Lets no more than `longest` of the time between two answers count. Where the log didn't answer nobody could beat in
+    /// it either: when it is back, whoever came first would otherwise find all the others dead.
+    #[must_use]
+    pub fn blind_at_most(mut self, longest: Duration) -> Self {
+        self.blind_max = longest;
+        self
     }
 
     /// Takes in a list of all sessions that was asked for at `asked` and came at `answered`, and says who is to be fenced
@@ -44,6 +59,12 @@ impl<S: Copy + Ord, B: Copy + PartialEq> Watcher<S, B> {
         asked: Moment,
         answered: Moment,
     ) -> Vec<(S, B)> {
+        let blind = self.looked.map_or(Duration::ZERO, |looked| {
+            answered
+                .saturating_since(looked)
+                .saturating_sub(self.blind_max)
+        });
+        self.looked = Some(answered);
         let mut still = Vec::new();
         let mut seen = BTreeMap::new();
         for Seen {
@@ -56,7 +77,7 @@ impl<S: Copy + Ord, B: Copy + PartialEq> Watcher<S, B> {
                 continue;
             }
             let since = match self.seen.get(&session) {
-                Some((known, since)) if *known == beat => *since,
+                Some((known, since)) if *known == beat => Moment(since.0.saturating_add(blind)),
                 _ => answered,
             };
             if asked.saturating_since(since) >= self.take_over_after {
