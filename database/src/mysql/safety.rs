@@ -106,6 +106,11 @@ fn fault(variables: &HashMap<String, String>) -> Option<Fault> {
             "a new primary would show less than was answered",
         );
     }
+    if value("wsrep_on").is_some_and(|on| on.eq_ignore_ascii_case("on"))
+        && let Some(fault) = galera_fault(variables)
+    {
+        return Some(fault);
+    }
     if let Some(found) = value("max_allowed_packet")
         && found
             .parse::<u64>()
@@ -140,6 +145,56 @@ fn is_too_old(version: &str) -> bool {
     found < oldest
 }
 
+/// The same of a node of a Galera cluster.
+fn galera_fault(variables: &HashMap<String, String>) -> Option<Fault> {
+    let value = |name: &str| variables.get(name).map(String::as_str);
+    // MariaDB 10.11: without a binary log a node replicates what a statement had written before it failed (from 8 KiB of it
+    // on), though its SQL transaction goes on without that. The other nodes then can't apply it and leave the cluster.
+    if value("log_bin").is_some_and(|on| on.eq_ignore_ascii_case("off")) {
+        return Some(Fault {
+            setting: "log_bin",
+            found: "OFF".to_owned(),
+            needed: "ON on a Galera node",
+            because: "a statement that fails half-way would be replicated all the same, and throw the other nodes out",
+        });
+    }
+    if let Some(found) =
+        value("wsrep_osu_method").filter(|found| !found.eq_ignore_ascii_case("toi"))
+    {
+        return Some(Fault {
+            setting: "wsrep_osu_method",
+            found: found.to_owned(),
+            needed: "TOI",
+            because: "tables would be made and changed on one node alone",
+        });
+    }
+    let options = value("wsrep_provider_options").unwrap_or_default();
+    for (option, setting) in [
+        ("pc.ignore_sb", "wsrep_provider_options pc.ignore_sb"),
+        (
+            "pc.ignore_quorum",
+            "wsrep_provider_options pc.ignore_quorum",
+        ),
+    ] {
+        let found = options.split(';').filter_map(|one| one.split_once('='));
+        let found = found.map(|(name, value)| (name.trim(), value.trim()));
+        let is_on =
+            |value: &str| !matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "0");
+        if let Some((_, found)) = found
+            .into_iter()
+            .find(|(name, value)| *name == option && is_on(value))
+        {
+            return Some(Fault {
+                setting,
+                found: found.to_owned(),
+                needed: "false",
+                because: "two halves of the cluster could each decide for themselves",
+            });
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +224,19 @@ mod tests {
             ],
             &[("version", "9.7.0"), ("max_allowed_packet", "67108864")],
             &[("version", "8.0.11-TiDB-v8.5.0")],
+            &[
+                ("version", "10.11.6-MariaDB-log"),
+                ("wsrep_on", "ON"),
+                ("log_bin", "ON"),
+                ("sync_binlog", "1"),
+                ("wsrep_osu_method", "TOI"),
+                (
+                    "wsrep_provider_options",
+                    "gcache.size = 128M; pc.ignore_quorum = false; pc.ignore_sb = false; pc.weight = 1; ",
+                ),
+            ],
+            // Not a node, whatever its binary log is.
+            &[("wsrep_on", "OFF"), ("log_bin", "OFF")],
             &[
                 ("version", "11.8.2-MariaDB"),
                 ("innodb_flush_log_at_trx_commit", "3"),
@@ -200,6 +268,21 @@ mod tests {
             (&[("log_bin", "ON"), ("sync_binlog", "0")], "sync_binlog"),
             (&[("log_bin", "ON"), ("sync_binlog", "1000")], "sync_binlog"),
             (&[("max_allowed_packet", "1048576")], "max_allowed_packet"),
+            (&[("wsrep_on", "ON"), ("log_bin", "OFF")], "log_bin"),
+            (
+                &[("wsrep_on", "ON"), ("wsrep_osu_method", "RSU")],
+                "wsrep_osu_method",
+            ),
+            (
+                &[
+                    ("wsrep_on", "ON"),
+                    (
+                        "wsrep_provider_options",
+                        "pc.ignore_quorum = false; pc.ignore_sb = true; ",
+                    ),
+                ],
+                "wsrep_provider_options pc.ignore_sb",
+            ),
             (&[("version", "5.7.44")], "version"),
             (&[("version", "8.0.15")], "version"),
             (&[("version", "10.5.9-MariaDB")], "version"),

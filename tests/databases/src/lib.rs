@@ -8,7 +8,7 @@
 //! ```
 //!
 //! MariaDB comes from the distribution's packages into `build/mariadb`, without root and without installing anything
-//! ([`fetch`]), or is the one that is installed; MySQL proper comes from Debian unstable, where that can be reached. A server runs in a temporary folder on a free port of this machine only. It
+//! ([`fetch`]), or is the one that is installed; MySQL proper comes from Debian unstable, where that can be reached, and [`Galera`] is three MariaDB servers that are one. A server runs in a temporary folder on a free port of this machine only. It
 //! is gone with the value that stands for it, and with the process however that ends (`process`): nothing here
 //! ever ends a process that it didn't start. `TERCET_TEST_MYSQL_URL` names a server that is there already; the shared
 //! one is then that one.
@@ -25,6 +25,7 @@
 
 mod error;
 pub mod fetch;
+mod galera;
 mod private;
 mod process;
 mod queries;
@@ -32,6 +33,7 @@ mod server;
 
 pub use error::Error;
 pub use fetch::Kind;
+pub use galera::{Galera, Held, NODES};
 pub use private::{Options, PrivateServer};
 pub use server::{Server, VARIABLE};
 

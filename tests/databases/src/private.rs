@@ -91,6 +91,13 @@ impl PrivateServer {
             None => builder.tempdir(),
         };
         let folder = folder.map_err(Error::io("making a temporary folder"))?;
+        let installation = match installation.kind() {
+            // As root its state transfers fail, so others have to be able to read it.
+            Kind::Galera if fetch::is_root() && !installation.is_open_to_all() => {
+                installation.copy_to(folder.path())?
+            }
+            _ => installation,
+        };
         installation.copy_template(&folder.path().join("data"))?;
         let mut server = Self {
             installation,
@@ -178,6 +185,9 @@ impl PrivateServer {
             .args(SETTINGS)
             .args(self.installation.settings())
             .args(&self.options.arguments);
+        if let Some(provider) = self.installation.provider() {
+            command.arg(format!("--wsrep-provider={}", provider.display()));
+        }
         if fetch::is_root() {
             command.arg(format!("--user={}", self.user()?));
         }
@@ -186,7 +196,8 @@ impl PrivateServer {
 
     /// For a server started by root: `nobody`, who then owns the folder; root only where the checkout is closed to others.
     fn user(&self) -> Result<&'static str, Error> {
-        if !self.installation.is_open_to_all() {
+        let is_own = self.installation.is_in(self.folder.path());
+        if !is_own && !self.installation.is_open_to_all() {
             return Ok("root");
         }
         let chown = Command::new("chown")
@@ -246,8 +257,23 @@ impl PrivateServer {
 
     /// Kills it if it runs, and starts it again on the same port with the same tables. Returns when it serves.
     pub async fn restart(&mut self) {
+        self.start_again().await.unwrap();
+    }
+
+    /// The same, and what went wrong.
+    pub(crate) async fn start_again(&mut self) -> Result<(), Error> {
         self.kill9();
-        self.up().await.unwrap();
+        self.up().await
+    }
+
+    /// What it is started with from now on.
+    pub(crate) fn set_arguments(&mut self, arguments: Vec<String>) {
+        self.options.arguments = arguments;
+    }
+
+    /// The end of what it said.
+    pub(crate) fn said(&self) -> String {
+        tail(&self.log())
     }
 
     /// As [`PrivateServer::restart`], with other arguments than before.

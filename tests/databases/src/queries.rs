@@ -26,3 +26,18 @@ pub(crate) const PING: &str = "SELECT 1";
 
 /// Asks the server to end, as an operator would.
 pub(crate) const SHUTDOWN: &str = "SHUTDOWN";
+
+/// What a node of a Galera cluster says of itself; the second column.
+pub(crate) const NODE_STATE: &str = "SHOW STATUS LIKE 'wsrep_local_state_comment'";
+
+/// Makes a node that has lost the majority the beginning of a new one.
+pub(crate) const BOOTSTRAP: &str = "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'";
+
+/// Keeps a node from applying what the others have committed, as long as the connection lives.
+pub(crate) const HOLD: &str = "FLUSH TABLES WITH READ LOCK";
+
+/// Lets it go on.
+pub(crate) const RELEASE: &str = "UNLOCK TABLES";
+
+/// Whatever this connection reads next, it reads what was committed on any node before.
+pub(crate) const WAIT_FOR_ALL: &str = "SET SESSION wsrep_sync_wait = 1";

@@ -11,10 +11,14 @@ use tokio::time::timeout;
 use super::{Db, log_error};
 use crate::LogError;
 
-/// How often a statement is tried that fails for a passing reason.
-const TRIES_MAX: u32 = 5;
-/// The pause before the second try; it grows with each.
+/// How often a read is tried whose connection breaks.
+const READS_MAX: u32 = 5;
+/// How often a change is tried that somebody else is in the way of.
+const TRIES_MAX: u32 = 8;
+/// The longest pause before the second try; it doubles with each. Where nodes certify, whoever was later at COMMIT has lost,
+/// and several that go on at the same time only meet again.
 const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(300);
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -35,7 +39,7 @@ impl Asking {
             let acquired = self.database.reader().acquire().await;
             let guard = Guard(Some(acquired.map_err(|error| log_error(&error))?));
             match self.patiently(read(guard)).await {
-                Err(error) if classify(&error).is_retryable() && tries < TRIES_MAX => {
+                Err(error) if classify(&error).is_retryable() && tries < READS_MAX => {
                     tracing::debug!(%error, "reading the log again");
                     tries += 1;
                 }
@@ -57,7 +61,7 @@ impl Asking {
             match self.patiently(change(guard)).await {
                 Err(error) if classify(&error) == ErrorClass::Busy && tries < TRIES_MAX => {
                     tracing::debug!(%error, "a change beside the batches is run again");
-                    tokio::time::sleep(PAUSE * tries).await;
+                    tokio::time::sleep(pause(tries)).await;
                     tries += 1;
                 }
                 answer => return answer.map_err(|error| log_error(&error)),
@@ -75,6 +79,13 @@ impl Asking {
             Err(_) => Err(sqlx::Error::PoolTimedOut),
         }
     }
+}
+
+/// Before the next try, between half and all of what is the longest for it.
+fn pause(tries: u32) -> Duration {
+    let longest = PAUSE.saturating_mul(1 << tries.min(8)).min(PAUSE_MAX);
+    let chance = u32::from(uuid::Uuid::now_v7().as_bytes()[15]);
+    longest / 2 + longest / 2 * chance / u32::from(u8::MAX)
 }
 
 /// A connection for one question. Dropped before it has answered, it is closed, and the server undoes what was begun.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::transactions::at;
 use async_trait::async_trait;
@@ -10,7 +11,8 @@ use tercet_database::mysql::Options;
 use tercet_log::mysql::MySqlStore;
 use tercet_log::sqlite::SqliteStore;
 use tercet_log::{MemoryDisk, MemoryStore, SharedLog, TransactionLog};
-use tercet_test_databases::Server;
+use tercet_test_databases::{Galera, Server};
+use tokio::sync::OnceCell;
 
 pub type Store = Arc<dyn TransactionLog>;
 
@@ -97,6 +99,49 @@ impl Bed for OnMySql {
 
     async fn take_over(&self) -> Store {
         self.open().await
+    }
+}
+
+/// A database of its own on a Galera cluster, where each start is on another node than the one before.
+pub struct OnGalera {
+    nodes: Vec<MySqlUrl>,
+    next: AtomicUsize,
+}
+
+impl OnGalera {
+    /// None where there is no cluster to be had.
+    pub async fn fresh() -> Option<Self> {
+        static SHARED: OnceCell<Option<Galera>> = OnceCell::const_new();
+        let cluster = SHARED.get_or_init(Galera::get).await.as_ref()?;
+        let urls = cluster.database("log").await;
+        let nodes = urls.iter().map(|url| MySqlUrl::parse(url).unwrap());
+        Some(Self {
+            nodes: nodes.collect(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    fn node(&self) -> OnMySql {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        OnMySql(self.nodes[next % self.nodes.len()].clone())
+    }
+}
+
+#[async_trait]
+impl Bed for OnGalera {
+    async fn open(&self) -> Store {
+        self.node().open().await
+    }
+
+    async fn take_over(&self) -> Store {
+        self.open().await
+    }
+}
+
+#[async_trait]
+impl SharedBed for OnGalera {
+    async fn beside(&self, endpoint: &str) -> Store {
+        self.node().beside(endpoint).await
     }
 }
 

@@ -38,6 +38,15 @@ macro_rules! on_every_store {
                 }
             })*
         }
+
+        mod galera {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(bed) = crate::common::beds::OnGalera::fresh().await {
+                    crate::$module::$test(&bed).await;
+                }
+            })*
+        }
     };
 }
 
@@ -84,6 +93,15 @@ macro_rules! on_every_shared_store {
             $(#[tokio::test]
             async fn $test() {
                 if let Some(bed) = crate::common::beds::OnMySql::fresh().await {
+                    crate::$module::$test(&bed).await;
+                }
+            })*
+        }
+
+        mod shared_galera {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(bed) = crate::common::beds::OnGalera::fresh().await {
                     crate::$module::$test(&bed).await;
                 }
             })*

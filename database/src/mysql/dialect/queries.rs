@@ -13,7 +13,8 @@ pub(crate) const SERVER: &str = "SHOW VARIABLES WHERE Variable_name IN \
 /// What decides whether a committed transaction outlives a crash, and whether a node shows what others have committed.
 pub(crate) const SAFETY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
      ('version', 'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'max_allowed_packet', \
-      'group_replication_group_name', 'group_replication_consistency')";
+      'group_replication_group_name', 'group_replication_consistency', \
+      'wsrep_on', 'wsrep_osu_method', 'wsrep_provider_options')";
 
 pub(crate) const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 pub(crate) const ISOLATION_READER: &str =
@@ -28,9 +29,10 @@ pub(crate) fn session_settings(limits: &Limits, server: &Server) -> String {
     } else {
         String::new()
     };
-    // Reads, and the beginning of an SQL transaction, see what any node has committed.
+    // Reads, and the beginning of an SQL transaction, see what any node has committed; a node without the majority shows
+    // nothing.
     let causal_reads = if server.is_galera {
-        ", wsrep_sync_wait = 1"
+        ", wsrep_sync_wait = 1, wsrep_dirty_reads = OFF"
     } else {
         ""
     };

@@ -9,7 +9,7 @@ use super::apt::{self, output, own_lists, run};
 use crate::Error;
 
 /// What a server is made of, and the scripts that make its first tables.
-const PACKAGES: &[&str] = &[
+pub(super) const PACKAGES: &[&str] = &[
     "mariadb-server-core",
     "mariadb-server",
     "mariadb-client-core",
@@ -21,28 +21,28 @@ const THE_SYSTEMS: &[&str] = &["libc6", "libgcc-s1", "libstdc++6"];
 /// A redo log that is small, since each server's copy begins with it.
 pub(super) const SETTINGS: &[&str] = &["--innodb-log-file-size=24M", "--skip-name-resolve"];
 
-/// Downloads the packages and what libraries they need, and unpacks them.
-pub(super) fn unpack(folder: &Path, root: &Path) -> Result<(), Error> {
+/// Downloads packages and what libraries they need, and unpacks them.
+pub(super) fn unpack(packages: &[&str], folder: &Path, root: &Path) -> Result<(), Error> {
     apt::is_there()?;
     let debs = folder.join("debs");
     fs::create_dir_all(&debs).map_err(Error::io("making a folder for packages"))?;
-    if download(&debs, &[]).is_err() {
+    if download(packages, &debs, &[]).is_err() {
         // The system's package lists are missing or stale: fetch them into a folder of our own.
         let own = own_lists(folder, "/var/lib/dpkg/status")?;
         run(Command::new("apt-get").args(&own).arg("update"))?;
-        download(&debs, &own)?;
+        download(packages, &debs, &own)?;
     }
     apt::unpack(&debs, root)
 }
 
-fn download(debs: &Path, options: &[String]) -> Result<(), Error> {
+fn download(packages: &[&str], debs: &Path, options: &[String]) -> Result<(), Error> {
     let shown = output(
         Command::new("apt-cache")
             .args(options)
             .arg("show")
-            .args(PACKAGES),
+            .args(packages),
     )?;
-    let mut packages: BTreeSet<&str> = PACKAGES.iter().copied().collect();
+    let mut packages: BTreeSet<&str> = packages.iter().copied().collect();
     let depends = shown
         .lines()
         .filter_map(|line| line.strip_prefix("Depends: "));

@@ -1,10 +1,12 @@
 //! Finds or fetches a server: MariaDB, the installed one or the distribution's packages unpacked into `build/mariadb`; or
-//! MySQL proper, from Debian unstable's packages in `build/mysql`, with a loader and libraries of its own.
+//! MySQL proper, from Debian unstable's packages in `build/mysql`, with a loader and libraries of its own. What makes
+//! MariaDB a node of a Galera cluster stands in `build/galera`, whoever brought the server.
 //!
 //! Nothing is installed and nothing needs root: `apt-get` keeps its lists in a folder of its own where the system's don't
 //! do, and `dpkg -x` only unpacks. Processes that fetch at the same time wait for the first.
 
 mod apt;
+mod galera;
 mod mariadb;
 mod mysql;
 mod promtool;
@@ -26,6 +28,8 @@ pub enum Kind {
     MariaDb,
     /// MySQL proper, as new as Debian unstable has it.
     MySql,
+    /// MariaDB with what makes it a node of a Galera cluster; see [`Galera`](crate::Galera).
+    Galera,
 }
 
 impl Kind {
@@ -34,13 +38,14 @@ impl Kind {
         match self {
             Self::MariaDb => "MariaDB",
             Self::MySql => "MySQL",
+            Self::Galera => "Galera",
         }
     }
 
     /// The folder in `build/`.
     const fn folder(self) -> &'static str {
         match self {
-            Self::MariaDb => "mariadb",
+            Self::MariaDb | Self::Galera => "mariadb",
             Self::MySql => "mysql",
         }
     }
@@ -48,7 +53,7 @@ impl Kind {
     /// The server's program.
     pub(crate) const fn program(self) -> &'static str {
         match self {
-            Self::MariaDb => "mariadbd",
+            Self::MariaDb | Self::Galera => "mariadbd",
             Self::MySql => "mysqld",
         }
     }
@@ -60,6 +65,8 @@ pub struct Installation {
     kind: Kind,
     /// The folder above `usr/`; `/` for the installed one.
     root: PathBuf,
+    /// The same of what stands beside the server, for Galera.
+    beside: Option<PathBuf>,
     /// The tables of an empty server, made once and copied for each.
     template: PathBuf,
 }
@@ -70,11 +77,14 @@ pub struct Installation {
 ///
 /// [`Error::Missing`] says in one line what is missing.
 pub fn fetch(kind: Kind) -> Result<Installation, Error> {
-    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build");
-    fs::create_dir_all(&build).map_err(Error::io("making the build folder"))?;
-    let build = build
-        .canonicalize()
-        .map_err(Error::io("finding the build folder"))?;
+    if kind == Kind::Galera {
+        return Ok(Installation {
+            kind,
+            beside: Some(galera::fetch()?),
+            ..fetch(Kind::MariaDb)?
+        });
+    }
+    let build = build_folder()?;
     let lock = build.join(format!("{}.lock", kind.folder()));
     let lock = File::create(&lock).map_err(Error::io(lock.display().to_string()))?;
     lock.lock()
@@ -88,6 +98,7 @@ pub fn fetch(kind: Kind) -> Result<Installation, Error> {
         } else {
             folder.join("root")
         },
+        beside: None,
         template: folder.join("template"),
     };
     // Written last, so that a fetch that was broken off is done again.
@@ -102,7 +113,9 @@ pub fn fetch(kind: Kind) -> Result<Installation, Error> {
     fs::create_dir_all(&folder).map_err(Error::io("making its folder in build"))?;
     if !is_installed {
         let fetched = match kind {
-            Kind::MariaDb => mariadb::unpack(&folder, &installation.root),
+            Kind::MariaDb | Kind::Galera => {
+                mariadb::unpack(mariadb::PACKAGES, &folder, &installation.root)
+            }
             Kind::MySql => mysql::unpack(&folder, &installation.root),
         };
         fetched.map_err(|why| {
@@ -115,6 +128,15 @@ pub fn fetch(kind: Kind) -> Result<Installation, Error> {
     installation.make_template()?;
     fs::write(&done, wanted).map_err(Error::io("writing that it is fetched"))?;
     Ok(installation)
+}
+
+/// The folder of everything that is fetched.
+fn build_folder() -> Result<PathBuf, Error> {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build");
+    fs::create_dir_all(&build).map_err(Error::io("making the build folder"))?;
+    build
+        .canonicalize()
+        .map_err(Error::io("finding the build folder"))
 }
 
 impl Installation {
@@ -132,7 +154,7 @@ impl Installation {
             .find(|path| path.exists());
         let program = found.unwrap_or_else(|| usr.join("sbin").join(program));
         let mut command = match self.kind {
-            Kind::MariaDb => Command::new(program),
+            Kind::MariaDb | Kind::Galera => Command::new(program),
             // Newer than this system's libraries, so it brings its own.
             Kind::MySql => {
                 let mut loader = Command::new(usr.join("lib64/ld-linux-x86-64.so.2"));
@@ -144,11 +166,14 @@ impl Installation {
             }
         };
         command.stdin(Stdio::null());
-        if self.kind == Kind::MariaDb && self.root != Path::new("/") {
-            let mut path = OsString::from(usr.join("bin"));
-            path.push(":");
-            path.push(usr.join("sbin"));
-            path.push(":");
+        if self.kind != Kind::MySql && (self.beside.is_some() || self.root != Path::new("/")) {
+            let mut path = OsString::new();
+            for root in self.roots() {
+                for folder in ["usr/bin", "usr/sbin"] {
+                    path.push(root.join(folder));
+                    path.push(":");
+                }
+            }
             path.push(std::env::var_os("PATH").unwrap_or_default());
             command
                 .env("PATH", path)
@@ -157,11 +182,40 @@ impl Installation {
         command
     }
 
+    fn roots(&self) -> impl Iterator<Item = &Path> {
+        let beside = self.beside.iter().map(PathBuf::as_path);
+        std::iter::once(self.root.as_path()).chain(beside)
+    }
+
     fn libraries(&self) -> String {
         let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
-        ["usr/lib", "lib"]
-            .map(|lib| self.root.join(lib).join(&multiarch).display().to_string())
-            .join(":")
+        let folders = self.roots().flat_map(|root| {
+            ["usr/lib", "lib"].map(|lib| root.join(lib).join(&multiarch).display().to_string())
+        });
+        folders.collect::<Vec<_>>().join(":")
+    }
+
+    /// What Galera is loaded from.
+    pub(crate) fn provider(&self) -> Option<PathBuf> {
+        let beside = self.beside.as_ref()?;
+        Some(beside.join("usr/lib/galera/libgalera_smm.so"))
+    }
+
+    /// A copy in `folder`, which is open to others where this checkout isn't.
+    pub(crate) fn copy_to(&self, folder: &Path) -> Result<Self, Error> {
+        let copy = |from: &Path, name: &str| {
+            let to = folder.join(name);
+            run(Command::new("cp").arg("-r").arg(from).arg(&to)).map(|()| to)
+        };
+        Ok(Self {
+            kind: self.kind,
+            root: copy(&self.root, "server")?,
+            beside: match &self.beside {
+                Some(beside) => Some(copy(beside, "beside")?),
+                None => None,
+            },
+            template: copy(&self.template, "template")?,
+        })
     }
 
     /// Where the server finds its messages, character sets and plugins.
@@ -181,7 +235,7 @@ impl Installation {
     /// What only this kind of server is told.
     pub(crate) const fn settings(&self) -> &'static [&'static str] {
         match self.kind {
-            Kind::MariaDb => mariadb::SETTINGS,
+            Kind::MariaDb | Kind::Galera => mariadb::SETTINGS,
             Kind::MySql => mysql::SETTINGS,
         }
     }
@@ -191,10 +245,15 @@ impl Installation {
         run(Command::new("cp").arg("-r").arg(&self.template).arg(data))
     }
 
+    /// Whether it is a copy in that folder.
+    pub(crate) fn is_in(&self, folder: &Path) -> bool {
+        self.root.starts_with(folder)
+    }
+
     /// Whether a process of `nobody` can read the installation: every folder above it is open to others.
     pub(crate) fn is_open_to_all(&self) -> bool {
         use std::os::unix::fs::PermissionsExt as _;
-        self.root.ancestors().all(|folder| {
+        self.roots().flat_map(Path::ancestors).all(|folder| {
             fs::metadata(folder)
                 .is_ok_and(|metadata| metadata.permissions().mode() & 0o005 == 0o005)
         })
@@ -202,7 +261,7 @@ impl Installation {
 
     fn make_template(&self) -> Result<(), Error> {
         let mut make = match self.kind {
-            Kind::MariaDb => {
+            Kind::MariaDb | Kind::Galera => {
                 let mut install = self.command("mariadb-install-db");
                 install.args([
                     "--no-defaults",
