@@ -17,7 +17,7 @@ use crate::steps::{campaign, duration, honest, reason};
 use crate::sums::{Before, was_paid};
 use crate::world::World;
 
-const RACES: u32 = 40;
+const RACES: u32 = 24;
 /// Races that are run at once.
 const AT_ONCE: usize = 8;
 const PIECES_MAX: i64 = 3;

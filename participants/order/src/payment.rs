@@ -31,8 +31,8 @@ use queries::Payment;
 
 /// Whoever tells the payment service of a payment has this long; longer than the call.
 const LEASE: Duration = CALL_TIMEOUT.saturating_add(Duration::from_secs(1));
-/// The wait between two tellings doubles up to this.
-const LEASE_MAX: Duration = Duration::from_mins(5);
+/// The wait between two tellings doubles up to this: a buyer waits for the answer.
+const LEASE_MAX: Duration = Duration::from_secs(15);
 /// Payments told of at once.
 const PAGE: i64 = 32;
 

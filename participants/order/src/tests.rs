@@ -7,6 +7,7 @@ mod campaigns;
 mod closing;
 mod handover;
 mod machine;
+mod paying;
 mod placing;
 mod queue;
 mod watching;

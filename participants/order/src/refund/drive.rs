@@ -20,7 +20,7 @@ use crate::order::Order;
 /// How long one drive may take; shorter than the lease.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The wait between two drives doubles up to this.
-const LEASE_MAX: Duration = Duration::from_mins(5);
+const LEASE_MAX: Duration = Duration::from_mins(1);
 /// Refunds driven at once.
 const PAGE: i64 = 16;
 
