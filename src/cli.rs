@@ -3,6 +3,7 @@
 mod bench;
 mod filters;
 mod reconcile;
+mod shop;
 mod tx;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use tercet_service::ConfigDuration;
 pub(crate) use bench::{Bench, BenchPart};
 pub(crate) use filters::{Bulk, Filter};
 pub(crate) use reconcile::Reconcile;
+pub(crate) use shop::{Buy, Owned, Refund, Rush, Seed, Shop, Show};
 pub(crate) use tx::{ListTx, Tx, Wait};
 
 /// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.
@@ -34,13 +36,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The coordinator, a URL or HOST:PORT; several are tried in turn
+    /// The coordinator, a URL or HOST:PORT; several are tried in turn [default: 127.0.0.1:7400]
+    // Without clap's default, so that a command can tell whether one was given.
     #[arg(
         long,
         global = true,
         env = "TERCET_CLI_ENDPOINT",
-        value_delimiter = ',',
-        default_value = "http://127.0.0.1:7400"
+        value_delimiter = ','
     )]
     pub(crate) endpoint: Vec<String>,
     /// Print data as one proto3 JSON document
@@ -95,6 +97,9 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Compare the log with every participant's fence, the shop's sums and the provider's statement
     Reconcile(Reconcile),
+    /// The demo shop from its customers' and its merchant's side, and a flash sale
+    #[command(subcommand)]
+    Shop(Shop),
     /// Health check for containers: exit 0 if serving, else 1
     Probe(Probe),
     /// Check or show a configuration

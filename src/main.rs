@@ -12,8 +12,10 @@ mod demo;
 mod dev;
 mod failure;
 mod output;
+mod processes;
 mod reconcile;
 mod render;
+mod shop;
 mod system;
 
 use std::process::ExitCode;

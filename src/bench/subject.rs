@@ -6,16 +6,12 @@ use tempfile::TempDir;
 use tercet_client::proto::{
     GetStatusRequest, GetStatusResponse, admin_service_client::AdminServiceClient,
 };
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::Instant,
-};
+use tokio::{process::Child, time::Instant};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, processes::start};
 
-/// How long a process may take to be up, and confirms to come after the last answer.
+/// How long confirms may take to come after the last answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at a counter.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -43,7 +39,8 @@ pub(super) struct Subject {
 
 impl Participants {
     pub(super) async fn start() -> Result<Self, Failure> {
-        let (process, ready) = start(&["bench-part", "participants"], None).await?;
+        let (process, ready) =
+            start(&["bench-part", "participants"], None, Stdio::inherit()).await?;
         let addresses: Vec<String> = ready.split_whitespace().map(str::to_owned).collect();
         let Some(first) = addresses.first() else {
             return Err(Failure::failed(
@@ -85,7 +82,7 @@ impl Subject {
     pub(super) async fn floor(participants: &Participants) -> Result<Self, Failure> {
         let mut arguments = vec!["bench-part", "floor"];
         arguments.extend(participants.addresses.iter().map(String::as_str));
-        let (process, address) = start(&arguments, None).await?;
+        let (process, address) = start(&arguments, None, Stdio::inherit()).await?;
         Ok(Self {
             name: "floor, no log".to_owned(),
             channel: connect(&address)?,
@@ -107,7 +104,12 @@ impl Subject {
         std::fs::write(&file, configuration(participants, log)).map_err(Failure::failed)?;
         let config = file.display().to_string();
         // A password in a url stays out of the process list: the file has it.
-        let (process, ready) = start(&["serve", "--config", &config], Some("grpc=")).await?;
+        let (process, ready) = start(
+            &["serve", "--config", &config],
+            Some("grpc="),
+            Stdio::inherit(),
+        )
+        .await?;
         Ok(Self {
             name: match url {
                 None => "coordinator, SQLite".to_owned(),
@@ -143,40 +145,6 @@ fn configuration(participants: &Participants, log: &str) -> String {
         );
     }
     text
-}
-
-/// Starts this very program with other arguments; what it says when it is up, after `key` if there is one.
-async fn start(arguments: &[&str], key: Option<&str>) -> Result<(Child, String), Failure> {
-    let program = std::env::current_exe().map_err(Failure::failed)?;
-    let mut process = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Failure::failed)?;
-    let Some(output) = process.stdout.take() else {
-        return Err(Failure::failed("a process without standard output"));
-    };
-    let mut line = String::new();
-    let mut output = BufReader::new(output);
-    let read = tokio::time::timeout(PATIENCE, output.read_line(&mut line)).await;
-    read.map_err(|_| Failure::failed(format!("{} didn't come up", arguments.join(" "))))?
-        .map_err(Failure::failed)?;
-    let ready = line.trim().strip_prefix("ready ");
-    let ready = ready.and_then(|ready| match key {
-        None => Some(ready),
-        Some(key) => ready
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix(key)),
-    });
-    match ready {
-        Some(ready) => Ok((process, ready.to_owned())),
-        None => Err(Failure::failed(format!(
-            "{} didn't come up",
-            arguments.join(" ")
-        ))),
-    }
 }
 
 fn connect(address: &str) -> Result<Channel, Failure> {

@@ -59,7 +59,23 @@ fn filters_are_read_and_checked() {
         "tercet stock --config f --seed tea=many",
         "tercet reconcile --yes",
         "tercet reconcile --days 0",
+        "tercet shop refund o-1",
+        "tercet shop rush --users 0",
     ] {
         assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn a_rush_kills_when_it_is_told_to() {
+    for (line, kills) in [
+        ("tercet shop rush", 0),
+        ("tercet shop rush --kill", 8),
+        ("tercet shop rush --kill 3 --users 5", 3),
+    ] {
+        let Command::Shop(Shop::Rush(rush)) = parse(line).unwrap().command else {
+            panic!("{line}");
+        };
+        assert_eq!(rush.kill, kills, "{line}");
     }
 }

@@ -22,7 +22,11 @@ use crate::{
     failure::Failure,
     output, reconcile,
     render::json,
+    shop,
 };
+
+/// Where the coordinator is when nobody says.
+const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:7400";
 
 /// Runs one command.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
@@ -46,8 +50,11 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stock(command) => servers::stock(command).await,
         Command::Migrate(command) => migrate::run(command).await,
         Command::Reconcile(command) => {
-            reconcile::run(context.client()?, command, context.is_json).await
+            // It makes as many calls as there are rows; each has the client's own limit.
+            let client = context.client_without_deadline()?;
+            reconcile::run(client, command, context.is_json).await
         }
+        Command::Shop(command) => shop::run(&context, command).await,
         Command::Bench(command) => bench::run(command, global.json).await,
         Command::BenchPart(part) => bench::part(part).await,
     }
@@ -57,33 +64,65 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     endpoints: Vec<String>,
+    is_somewhere: bool,
     is_json: bool,
     timeout: Duration,
 }
 
 impl Context {
     fn new(global: &Global) -> Self {
+        let is_somewhere = !global.endpoint.is_empty();
+        let endpoints = if is_somewhere {
+            global.endpoint.clone()
+        } else {
+            vec![DEFAULT_ENDPOINT.to_owned()]
+        };
         Self {
-            endpoints: global.endpoint.clone(),
+            endpoints,
+            is_somewhere,
             is_json: global.json,
             timeout: global.timeout.get(),
         }
     }
 
+    /// The same for a coordinator somewhere else.
+    pub(crate) fn at(&self, endpoint: &str) -> Self {
+        Self {
+            endpoints: vec![endpoint.to_owned()],
+            is_somewhere: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether somebody said where the coordinator is.
+    pub(crate) fn is_somewhere(&self) -> bool {
+        self.is_somewhere
+    }
+
+    /// Whether documents are wanted.
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// How long a call may take, with all its repeats.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// A client whose calls end with `--timeout`.
-    fn client(&self) -> Result<Client, Failure> {
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
         Ok(self
             .client_without_deadline()?
             .within(CallContext::new().timeout(self.timeout)))
     }
 
     /// A client for what takes as long as it takes.
-    fn client_without_deadline(&self) -> Result<Client, Failure> {
+    pub(crate) fn client_without_deadline(&self) -> Result<Client, Failure> {
         Ok(Client::lazy(&self.endpoints)?)
     }
 
     /// Prints `message` as JSON where that was asked for, else what `text` makes of it.
-    fn show<M: Message>(
+    pub(crate) fn show<M: Message>(
         &self,
         name: &str,
         message: &M,

@@ -19,7 +19,7 @@ use crate::{
     cli, clock,
     failure::Failure,
     output,
-    render::style::Style,
+    render::{checks::Check, style::Style},
     system::{CoordinatorConfig, Files, Ports, System},
 };
 use death::Trap;
@@ -85,11 +85,7 @@ fn introduce(system: &System, style: Style) {
 }
 
 /// Every check on a line of its own; an error if one fails.
-fn conclude(
-    checks: &[sums::Check],
-    took: jiff::SignedDuration,
-    style: Style,
-) -> Result<(), Failure> {
+fn conclude(checks: &[Check], took: jiff::SignedDuration, style: Style) -> Result<(), Failure> {
     let heading = style.strong("What must hold, read by SQL from the files");
     let lines: Vec<String> = checks.iter().map(|check| check.line(style)).collect();
     output::paragraph(&format!("{heading}\n\n{}", lines.join("\n")));

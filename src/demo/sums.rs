@@ -1,6 +1,7 @@
 //! What must hold after the story, and what the balances were and are. Pure: `queries` reads them.
 
 use crate::render::{
+    checks::Check,
     columns::{Cell, Columns},
     style::Style,
 };
@@ -74,41 +75,6 @@ pub(super) struct Placed {
     pub(super) user: &'static str,
     pub(super) quantity: i64,
     pub(super) points: i64,
-}
-
-/// One thing that must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Check {
-    what: String,
-    found: i64,
-    expected: i64,
-}
-
-impl Check {
-    fn new(what: impl Into<String>, found: i64, expected: i64) -> Self {
-        Self {
-            what: what.into(),
-            found,
-            expected,
-        }
-    }
-
-    pub(super) fn holds(&self) -> bool {
-        self.found == self.expected
-    }
-
-    pub(super) fn line(&self, style: Style) -> String {
-        let Self {
-            what,
-            found,
-            expected,
-        } = self;
-        if self.holds() {
-            format!("  {} {what} = {found}", style.good("✓"))
-        } else {
-            format!("  {} {what} = {found}, expected {expected}", style.bad("✗"))
-        }
-    }
 }
 
 /// Every check, in the order in which it is shown.

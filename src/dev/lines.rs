@@ -11,6 +11,8 @@ pub(super) struct Addresses {
     pub(super) order: String,
     pub(super) points: String,
     pub(super) stock: String,
+    /// The payment service, and the provider that plays the bank.
+    pub(super) till: Option<(String, String)>,
 }
 
 const EXECUTE: &str = "tercet.v1.TransactionService/ExecuteTransaction";
@@ -24,11 +26,18 @@ pub(super) fn text(at: &Addresses, id: &str, folder: &Path, style: Style) -> Str
         order,
         points,
         stock,
+        till,
     } = at;
+    let till = till
+        .as_ref()
+        .map_or_else(String::new, |(payment, provider)| {
+            format!("\n  payment      {payment}\n  provider     {provider}")
+        });
     let heading = |text: &str| style.strong(text);
     let gid = format!("dev-{id}");
     let transaction = transaction(&gid);
     let place = place(&format!("order-{id}"));
+    let sale = format!("sale-{id}");
     let endpoint = if coordinator == "127.0.0.1:7400" {
         String::new()
     } else {
@@ -40,7 +49,7 @@ pub(super) fn text(at: &Addresses, id: &str, folder: &Path, style: Style) -> Str
   coordinator  {coordinator}   http://{http}/readyz
   order        {order}
   points       {points}
-  stock        {stock}
+  stock        {stock}{till}
   data         {}
 
 {}
@@ -59,19 +68,28 @@ pub(super) fn text(at: &Addresses, id: &str, folder: &Path, style: Style) -> Str
 
 {}
 
+  tercet shop seed {sale} --sku {sale} --stock 5 --points 30{endpoint}
+  tercet shop buy {sale} --user alice --request-id {sale}{endpoint} --json
+  tercet shop pay ORDER --user alice{endpoint}
+  tercet shop show{endpoint}
+
+{}
+
   tercet tx show {gid}{endpoint}
   tercet tx list{endpoint}
   tercet participants{endpoint}
   tercet status{endpoint}
+  tercet reconcile{endpoint}
 
 Ctrl-C ends it; the data stays.
 ",
-        heading("Tercet is up: a coordinator and a shop of three services"),
+        heading("Tercet is up: a coordinator and a shop"),
         folder.display(),
         heading(
             "One transaction over all three, JSON checked against the participants' own schemas"
         ),
         heading("The same through the shop's own API"),
+        heading("A campaign: an order that is placed, held for and paid"),
         heading("Then look at it"),
     )
 }
@@ -112,6 +130,7 @@ mod tests {
             order: "127.0.0.1:7411".to_owned(),
             points: "127.0.0.1:7412".to_owned(),
             stock: "127.0.0.1:7413".to_owned(),
+            till: Some(("127.0.0.1:7414".to_owned(), "127.0.0.1:7415".to_owned())),
         };
         text(&at, "abc", Path::new("./tercet-data"), Style::Plain)
     }

@@ -12,7 +12,7 @@ use crate::{
     demo::shop::Shop,
     failure::Failure,
     output,
-    system::{CoordinatorConfig, Files, Ports, SERVICES, System},
+    system::{CoordinatorConfig, Files, Ports, System, shop_participants},
 };
 use lines::Addresses;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(command: cli::Dev, drain: Drain) -> Result<(), Failure> 
     fs::create_dir_all(folder)
         .map_err(|error| Failure::usage(format!("--data-dir {}: {error}", folder.display())))?;
     let ports = if command.any_port {
-        Ports::default()
+        Ports::any_with_till()
     } else {
         Ports::standard()
     };
@@ -51,6 +51,9 @@ pub(crate) async fn run(command: cli::Dev, drain: Drain) -> Result<(), Failure> 
         order: system.service("order").grpc.to_string(),
         points: system.service("points").grpc.to_string(),
         stock: system.service("stock").grpc.to_string(),
+        till: system
+            .till()
+            .map(|(payment, provider)| (payment.grpc.to_string(), provider.grpc.to_string())),
     };
     // The end of a UUIDv7 is random: lines that are pasted after the next start are new transactions.
     let id = uuid::Uuid::now_v7().simple().to_string();
@@ -71,8 +74,9 @@ fn config(merged: &Merged) -> Result<CoordinatorConfig, Failure> {
         }
     }
     let participants = given.get("participants").and_then(toml::Value::as_table);
+    let names = shop_participants().map(|participant| participant.name);
     let taken = |name: &&&str| participants.is_some_and(|table| table.contains_key(**name));
-    if let Some(name) = SERVICES.iter().find(taken) {
+    if let Some(name) = names.iter().find(taken) {
         return Err(Failure::usage(format!(
             "participants.{name}: `tercet dev` has one of that name, choose another"
         )));

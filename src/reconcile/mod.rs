@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tercet_client::Client;
+use tercet_service::ConfigDuration;
 
 use crate::{cli, clock, failure::Failure, output};
 use finding::Findings;
@@ -60,6 +61,19 @@ pub(crate) async fn run(
     } else {
         Err(Failure::Said)
     }
+}
+
+/// A line for everything that doesn't agree, or couldn't be compared.
+pub(crate) async fn disagreements(client: Client) -> Result<Vec<String>, Failure> {
+    let command = cli::Reconcile {
+        repair: false,
+        yes: false,
+        participant: Vec::new(),
+        settle: ConfigDuration::from_secs(2),
+        days: 1,
+    };
+    let (report, _) = compared(&client, &command, &ProgressBar::hidden()).await?;
+    Ok(report.lines())
 }
 
 /// Everything but the mending.

@@ -36,13 +36,26 @@ impl Report {
     /// Whether everything was compared and agrees now. A service that has no such interface can't be held to it.
     pub(super) fn agrees(&self) -> bool {
         let is_mended = |finding: &Finding| finding.outcome == Outcome::Mended;
-        let unread = self
-            .skipped
-            .iter()
-            .filter(|(_, why)| !why.starts_with("it has no "));
-        unread.count() == 0
+        self.unread().next().is_none()
             && self.findings.more() == 0
             && self.findings.kept().iter().all(is_mended)
+    }
+
+    /// A line for each thing that is wrong.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let unread = self
+            .unread()
+            .map(|(what, why)| format!("{what} wasn't compared: {why}"));
+        let found = self.findings.kept().iter();
+        let found = found.map(|it| format!("{}: {}: {}", it.kind.name(), it.about(), it.why));
+        unread.chain(found).collect()
+    }
+
+    /// What couldn't be compared, but for what a service doesn't offer.
+    fn unread(&self) -> impl Iterator<Item = &(String, String)> {
+        self.skipped
+            .iter()
+            .filter(|(_, why)| !why.starts_with("it has no "))
     }
 
     /// For people.

@@ -3,6 +3,7 @@
 //! [`timeline`] draws one transaction, [`tables`] lists many things, [`json`] is the contract's own JSON, [`follow`]
 //! tells what changed. [`columns`] aligns, [`words`] has the names and numbers, [`style`] the colours.
 
+pub(crate) mod checks;
 pub(crate) mod columns;
 pub(crate) mod follow;
 pub(crate) mod json;

@@ -1,10 +1,12 @@
 //! The coordinator of an embedded system: its configuration made in code, and its life.
 
 use tercet_coordinator::{Config, Coordinator, config::ActionConfig, config::ParticipantConfig};
-use tercet_core::Verbs;
 use tercet_service::{Addresses, Drain, Endpoint, ListenAddress};
 
-use super::Files;
+use super::{
+    Files,
+    participants::{ShopParticipant, shop_participants},
+};
 use crate::failure::Failure;
 
 /// Where the shop's services really listen.
@@ -12,10 +14,12 @@ pub(super) struct Shop {
     pub(super) order: Addresses,
     pub(super) points: Addresses,
     pub(super) stock: Addresses,
+    /// None where there is no payment service.
+    pub(super) payment: Option<Addresses>,
 }
 
 impl Shop {
-    /// The coordinator's configuration with the shop in it. What `config` says about the shop's three names is
+    /// The coordinator's configuration with the shop in it. What `config` says about the shop's names is
     /// replaced; its own participants stay.
     pub(super) fn add_to(
         &self,
@@ -27,31 +31,20 @@ impl Shop {
         config.listen = ListenAddress::loopback(port);
         config.http_listen = ListenAddress::loopback(http_port);
         config.log.url = format!("sqlite:{}", files.path("coordinator").display());
-        let services = [
-            (
-                "order",
-                self.order,
-                vec![("create", shop_order::CREATE, Verbs::Tcc)],
-            ),
-            (
-                "points",
-                self.points,
-                vec![("spend", shop_points::SPEND, Verbs::Tcc)],
-            ),
-            (
-                "stock",
-                self.stock,
-                vec![
-                    ("reserve", shop_stock::RESERVE, Verbs::Tcc),
-                    ("notify", shop_stock::NOTIFY, Verbs::Message),
-                ],
-            ),
-        ];
-        for (name, addresses, actions) in services {
+        for ShopParticipant { name, actions } in shop_participants() {
+            let addresses = match name {
+                "order" => self.order,
+                "points" => self.points,
+                "stock" => self.stock,
+                _ => match self.payment {
+                    Some(addresses) => addresses,
+                    None => continue,
+                },
+            };
             let endpoint = Endpoint::http(addresses.grpc.ip().to_string(), addresses.grpc.port());
             let mut participant = ParticipantConfig::new(vec![endpoint]);
             for (action, service, verbs) in actions {
-                let action_config = ActionConfig::new(service, verbs);
+                let action_config = ActionConfig::new(service, *verbs);
                 participant = participant
                     .with_action(action, action_config)
                     .map_err(Failure::failed)?;

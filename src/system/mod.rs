@@ -1,10 +1,12 @@
 //! The whole system in one process: a coordinator and the demo shop, each with a database file of its own, talking
 //! over real gRPC on loopback. What `demo` and `dev` stand on.
 //!
-//! Must never: take a short cut around the wire. What runs here is what runs as four processes.
+//! Must never: take a short cut around the wire. What runs here is what runs as processes of their own.
 
 mod coordinator;
+mod participants;
 mod ports;
+mod till;
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +19,10 @@ use tercet_service::{Addresses, Drain, Endpoint, ListenAddress};
 
 use crate::failure::Failure;
 use coordinator::RunningCoordinator;
+use till::Till;
 
-pub(crate) use ports::Ports;
+pub(crate) use participants::shop_participants;
+pub(crate) use ports::{Ports, free as free_port};
 pub(crate) use tercet_coordinator::Config as CoordinatorConfig;
 
 /// The services of the shop, in the order in which they are shown.
@@ -39,7 +43,7 @@ impl Files {
         &self.0
     }
 
-    /// The database of `coordinator`, `order`, `points` or `stock`.
+    /// The database of `coordinator`, `order`, `payment`, `points` or `stock`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(format!("{name}.db"))
     }
@@ -59,6 +63,7 @@ pub(crate) struct System {
     points: RunningParticipant,
     stock: Option<RunningParticipant>,
     stock_at: Addresses,
+    till: Option<Till>,
     shop_drain: Drain,
 }
 
@@ -76,8 +81,23 @@ impl System {
         let shop_drain = Drain::new();
         let config_of = |name, port| participant(&files, name, port, &coordinator_at);
 
-        let order = config_of("order", ports.order);
-        let order = shop_order::serve(&order.into(), shop_drain.clone()).await;
+        let mut order = shop_order::OrderConfig::from(config_of("order", ports.order));
+        let mut till = None;
+        if let Some(ports_of_till) = ports.till {
+            let order_at = Endpoint::http("127.0.0.1", ports.order);
+            let started = Till::start(
+                &files,
+                ports_of_till,
+                order_at,
+                coordinator_at.clone(),
+                &shop_drain,
+            );
+            let started = started.await?;
+            let endpoint = Endpoint::http("127.0.0.1", started.payment().grpc.port());
+            order.payment = Some(shop_order::PaymentSection { endpoint });
+            till = Some(started);
+        }
+        let order = shop_order::serve(&order, shop_drain.clone()).await;
         let order = order.map_err(Failure::usage)?;
         let points = config_of("points", ports.points);
         let points = shop_points::serve(&points, shop_drain.clone()).await;
@@ -91,6 +111,7 @@ impl System {
             order: order.addresses(),
             points: points.addresses(),
             stock: stock_at,
+            payment: till.as_ref().map(Till::payment),
         }
         .add_to(config, &files, ports.coordinator, ports.http)?;
         let coordinator = RunningCoordinator::start(config).await?;
@@ -102,6 +123,7 @@ impl System {
             points,
             stock: Some(stock),
             stock_at,
+            till,
             shop_drain,
         })
     }
@@ -123,6 +145,12 @@ impl System {
             "points" => self.points.addresses(),
             _ => self.stock_at,
         }
+    }
+
+    /// Where the payment service and its provider listen, if there are any.
+    pub(crate) fn till(&self) -> Option<(Addresses, Addresses)> {
+        let till = self.till.as_ref()?;
+        Some((till.payment(), till.provider()))
     }
 
     /// The stock service dies as a killed process does: listener, connections and database pool are gone.
@@ -148,6 +176,9 @@ impl System {
         let shop = [Some(self.order), Some(self.points), self.stock];
         for service in shop.into_iter().flatten() {
             service.wait().await.map_err(Failure::failed)?;
+        }
+        if let Some(till) = self.till {
+            till.wait().await?;
         }
         Ok(())
     }

@@ -25,6 +25,19 @@ pub(crate) struct Ports {
     pub(crate) points: u16,
     /// The stock service's gRPC.
     pub(crate) stock: u16,
+    /// Those of money; none where orders cost none.
+    pub(crate) till: Option<TillPorts>,
+}
+
+/// Where the payment service and its provider listen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TillPorts {
+    /// The payment service's gRPC.
+    pub(crate) payment: u16,
+    /// Where the payment service takes the provider's notices.
+    pub(crate) notices: u16,
+    /// The provider's gRPC.
+    pub(crate) provider: u16,
 }
 
 impl Ports {
@@ -36,23 +49,49 @@ impl Ports {
             order: shop_order::PORT,
             points: shop_points::PORT,
             stock: shop_stock::PORT,
+            till: Some(TillPorts {
+                payment: shop_payment::PORT,
+                notices: 0,
+                provider: shop_provider::PORT,
+            }),
+        }
+    }
+
+    /// Free ones, also for a payment service.
+    pub(crate) fn any_with_till() -> Self {
+        Self {
+            till: Some(TillPorts::default()),
+            ..Self::default()
         }
     }
 
     /// With real ports where they must be known before anybody listens: the shop has to know where the coordinator
-    /// will be, and stock comes back on the port that it had.
+    /// will be, stock comes back on the port that it had, and the order and the payment service call each other.
     pub(super) fn settled(self) -> Result<Self, Failure> {
         let settle = |port| if port == 0 { free() } else { Ok(port) };
+        let (order, till) = match self.till {
+            None => (self.order, None),
+            Some(till) => {
+                let till = TillPorts {
+                    payment: settle(till.payment)?,
+                    notices: settle(till.notices)?,
+                    ..till
+                };
+                (settle(self.order)?, Some(till))
+            }
+        };
         Ok(Self {
             coordinator: settle(self.coordinator)?,
             stock: settle(self.stock)?,
+            order,
+            till,
             ..self
         })
     }
 }
 
 /// A port that nobody has just now.
-fn free() -> Result<u16, Failure> {
+pub(crate) fn free() -> Result<u16, Failure> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let count = u32::from(FREE.end - FREE.start);
     // Processes that start together begin far apart: 7919 is prime to the number of ports.

@@ -5,6 +5,7 @@
 //! itself when it comes back.
 
 mod class;
+mod create;
 #[path = "dialect/queries.rs"]
 mod dialect;
 mod migrate;
@@ -22,6 +23,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::pool::PoolConnectionMetadata;
 
 pub(crate) use class::class;
+pub use create::{CreateError, create};
 pub use session::{Use, connection};
 
 use crate::{Connections, MySqlUrl, OpenError, Schema, SchemaState};

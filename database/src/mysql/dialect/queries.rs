@@ -52,6 +52,11 @@ pub(crate) const fn isolation(usage: Use) -> &'static str {
     }
 }
 
+/// Its name is one that needs no quotes.
+pub(crate) fn create_database(name: &str) -> String {
+    format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+}
+
 pub(crate) const TABLE_EXISTS: &str = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables \
      WHERE table_schema = DATABASE() AND table_name = ?";
 
