@@ -4,7 +4,7 @@
 //! `TERCET_SIMULATION_SEEDS=N` more of them; `cargo xtask simulate` runs millions.
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
-use tercet_simulator::{Bug, Outcome, Settings, find_bug, hunt, regressions, simulate};
+use tercet_simulator::{Bug, Outcome, Settings, Shape, find_bug, hunt, regressions, simulate};
 
 const THREADS: usize = 2;
 
@@ -15,36 +15,68 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Fails with the violation and the line that replays it.
-fn expect_none(outcome: &Outcome) {
+fn expect_none(outcome: &Outcome, shape: Shape) {
     if let Some(violation) = &outcome.violation {
-        let seed = outcome.seed;
+        let (seed, shape) = (outcome.seed, shape.name());
         panic!(
-            "seed {seed} violates {violation}\nreplay it: cargo xtask simulate --seed {seed} --trace\n\
-             keep it: add `{seed}` to tests/simulator/regressions.txt"
+            "seed {seed} violates {violation}\n\
+             replay it: cargo xtask simulate --shape {shape} --seed {seed} --trace\n\
+             keep it: add `{seed} {shape}` to tests/simulator/regressions.txt"
         );
     }
 }
 
-#[test]
-fn thousands_of_seeds_violate_nothing_and_meet_everything() {
+/// Runs seeds of one kind of world, and expects that they have met everything but what it has none of.
+fn run(shape: Shape, otherwise: u64, has_none_of: &[&str]) {
     let from = from_environment("TERCET_SIMULATION_FROM", 0);
-    let count = from_environment("TERCET_SIMULATION_SEEDS", 10_000);
-    println!("seeds {from}..{}", from + count);
-    let result = hunt(from..from + count, Settings::default(), THREADS, || {});
-    result.found.iter().for_each(expect_none);
+    let count = from_environment("TERCET_SIMULATION_SEEDS", otherwise);
+    println!("seeds {from}..{} of {}", from + count, shape.name());
+    let settings = Settings {
+        shape,
+        ..Settings::default()
+    };
+    let result = hunt(from..from + count, settings, THREADS, || {});
+    if let Some(found) = &result.found {
+        expect_none(found, shape);
+    }
     assert_eq!(result.seeds, count);
     // A world in which nothing goes wrong proves nothing.
     for (name, met) in result.stats.all() {
-        assert!(met > 0, "{count} seeds never met any of: {name}");
+        let has_none = has_none_of.contains(&name);
+        assert_eq!(met == 0, has_none, "{count} seeds met {met} of: {name}");
     }
+}
+
+/// What only a restored log brings.
+const OF_RESTORED: [&str; 4] = ["restores", "decided_by_fences", "released", "by_person"];
+
+#[test]
+fn thousands_of_seeds_violate_nothing_and_meet_everything() {
+    let of_many = ["freezes", "fenced", "adopted", "forwarded"];
+    let has_none_of = [&of_many[..], &OF_RESTORED[..]].concat();
+    run(Shape::One, 10_000, &has_none_of);
+}
+
+#[test]
+fn thousands_of_seeds_with_several_coordinators_violate_nothing() {
+    run(Shape::Many, 4_000, &OF_RESTORED);
+}
+
+#[test]
+fn thousands_of_seeds_with_a_restored_log_violate_nothing() {
+    run(Shape::Restored, 3_000, &[]);
 }
 
 #[test]
 fn seeds_that_once_failed_do_so_no_more() {
     let known = regressions();
     assert!(!known.is_empty(), "the list is read");
-    for (seed, _) in known {
-        expect_none(&simulate(seed, Settings::default()));
+    for (seed, shape, _) in known {
+        let settings = Settings {
+            shape,
+            ..Settings::default()
+        };
+        expect_none(&simulate(seed, settings), shape);
     }
 }
 
@@ -63,11 +95,13 @@ fn every_planted_bug_is_found() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    let settings = Settings {
-        trace: true,
-        ..Settings::default()
-    };
-    for seed in 0..50 {
+    for (seed, shape) in (0..150).map(|number| (number / 3, Shape::ALL[number % 3])) {
+        let seed = u64::try_from(seed).expect("a small number");
+        let settings = Settings {
+            shape,
+            trace: true,
+            ..Settings::default()
+        };
         let (first, second) = (simulate(seed, settings), simulate(seed, settings));
         assert_eq!(first.trace, second.trace, "seed {seed}");
         assert_eq!(first.stats, second.stats, "seed {seed}");

@@ -76,6 +76,7 @@ fn work(
 /// The first seed that shows a planted bug, within the number of seeds that it must be found in.
 pub fn find_bug(bug: Bug, threads: usize) -> Option<Outcome> {
     let settings = Settings {
+        shape: bug.shape(),
         bug: Some(bug),
         trace: false,
     };

@@ -9,8 +9,7 @@
 //! (what can be seen of it) and `properties` (what must hold). A new property is one small type in `properties`.
 //!
 //! It must never hold a rule of the protocol of its own besides the properties, and nothing of it is in shipped code.
-//! One coordinator lives at a time so far; several need a session each in `world/log.rs` and a list in place of
-//! `World::coordinator`.
+//! A world has one coordinator at a time, several on one log, or a log that is replaced by an older copy ([`Shape`]).
 
 mod bugs;
 mod faults;
@@ -31,5 +30,5 @@ pub use bugs::Bug;
 pub use hunt::{Hunt, find_bug, hunt};
 pub use properties::names as property_names;
 pub use regressions::regressions;
-pub use run::{Outcome, Settings, Violation, simulate};
+pub use run::{Outcome, Settings, Shape, Violation, simulate};
 pub use stats::Stats;

@@ -8,6 +8,7 @@ use tercet_core::{
 };
 
 use crate::fence::FenceState;
+use crate::queue::Micros;
 use crate::world::Visit;
 
 /// Something that just happened.
@@ -25,9 +26,11 @@ pub(crate) enum Observed {
         /// What it tried to write.
         state: Arc<GlobalTransaction>,
         expected: u64,
+        /// The session that was told.
+        by: u32,
     },
     /// An append was handed to the log.
-    AppendHanded { append: u64, gid: Gid },
+    AppendHanded { append: u64, gid: Gid, by: u32 },
     /// A call left the coordinator.
     CallSent(CallSent),
     /// The coordinator asked an initiator.
@@ -56,8 +59,16 @@ pub(crate) enum Observed {
     Recovered { gid: Gid, version: u64 },
     /// A coordinator is through with one step of one transaction.
     Stepped(Gid),
-    /// The coordinator died.
-    Crashed,
+    /// The coordinator of that session died.
+    Crashed(u32),
+    /// A session was fenced because its beat stood still.
+    Fenced(Fenced),
+    /// A transaction has another owner.
+    Adopted(Adoption),
+    /// A request was sent on to the owner of its transaction, for the so-manieth time.
+    Forwarded { gid: Gid, hops: usize },
+    /// The log is an older copy from now on.
+    Restored,
 }
 
 /// A row before and after a write.
@@ -69,9 +80,10 @@ pub(crate) struct RowWritten {
     pub(crate) after: Arc<GlobalTransaction>,
     pub(crate) version: u64,
     pub(crate) expected: u64,
-    /// The session that wrote, and the one that owns the log now.
+    /// The session that wrote.
     pub(crate) writer: u32,
-    pub(crate) owner: u32,
+    /// Whether it was fenced, or the row another one's.
+    pub(crate) is_fenced: bool,
 }
 
 /// A call that left the coordinator.
@@ -80,8 +92,34 @@ pub(crate) struct CallSent {
     pub(crate) gid: Gid,
     pub(crate) branch: BranchIndex,
     pub(crate) phase: Phase,
+    /// The session whose coordinator called.
+    pub(crate) by: u32,
     /// No connection could be made; nothing really left.
     pub(crate) never_sent: bool,
+}
+
+/// A session that was fenced.
+#[derive(Clone, Debug)]
+pub(crate) struct Fenced {
+    pub(crate) session: u32,
+    /// The beat that whoever fenced it had seen, and the one that it had.
+    pub(crate) seen: u64,
+    pub(crate) beat: u64,
+    /// How long ago that had been raised.
+    pub(crate) still_for: Micros,
+}
+
+/// A transaction that was taken over.
+#[derive(Clone, Debug)]
+pub(crate) struct Adoption {
+    pub(crate) gid: Gid,
+    pub(crate) from: u32,
+    pub(crate) by: u32,
+    /// Whether the former owner was fenced, and the new one wasn't.
+    pub(crate) is_rightful: bool,
+    /// The version that the new owner goes on with, and the row's.
+    pub(crate) read: u64,
+    pub(crate) version: u64,
 }
 
 /// What a participant did with one arrival.

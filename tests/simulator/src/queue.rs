@@ -34,6 +34,11 @@ impl<E> Queue<E> {
         self.events.pop_first().map(|((at, _), event)| (at, event))
     }
 
+    /// Drops whatever doesn't pass.
+    pub(crate) fn retain(&mut self, passes: impl Fn(&E) -> bool) {
+        self.events.retain(|_, event| passes(event));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.events.len()
     }

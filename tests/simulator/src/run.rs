@@ -13,9 +13,42 @@ use crate::world::World;
 /// More events than this in one seed is a world that doesn't come to rest.
 const EVENTS_MAX: u64 = 200_000;
 
+/// The kind of world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shape {
+    /// One coordinator at a time.
+    #[default]
+    One,
+    /// Two to four coordinators on one log.
+    Many,
+    /// One to three coordinators, whose log is replaced by an older copy of itself.
+    Restored,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::One, Self::Many, Self::Restored];
+
+    /// Its name on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Many => "many",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|shape| shape.name() == name)
+    }
+}
+
 /// How a seed is run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
+    /// The kind of world.
+    pub shape: Shape,
     /// The planted bug, if any.
     pub bug: Option<Bug>,
     /// Whether to keep a trace.
@@ -55,7 +88,12 @@ pub struct Outcome {
 
 /// Runs one seed. The same seed and settings always give the same outcome.
 pub fn simulate(seed: u64, settings: Settings) -> Outcome {
-    let mut world = World::new(seed, settings.bug, Trace::new(settings.trace));
+    let mut world = World::new(
+        seed,
+        settings.shape,
+        settings.bug,
+        Trace::new(settings.trace),
+    );
     let mut properties = Properties::all();
     let result = catch_unwind(AssertUnwindSafe(|| drive(&mut world, &mut properties)));
     let violation = match result {

@@ -45,6 +45,22 @@ stats! {
     resolved,
     /// Branches that a person recorded as done.
     forced,
+    /// Coordinators that were frozen.
+    freezes,
+    /// Sessions that were fenced by others.
+    fenced,
+    /// Transactions that were taken over.
+    adopted,
+    /// Calls that were sent on to the owner.
+    forwarded,
+    /// Logs that were replaced by an older copy.
+    restores,
+    /// Held transactions that were decided by what the fences say.
+    decided_by_fences,
+    /// Held transactions that went on because the fences say nothing.
+    released,
+    /// Transactions of a restored log that a person had to look at.
+    by_person,
     /// Facts that were judged by every property.
     judged,
 }

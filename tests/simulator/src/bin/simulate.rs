@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use tercet_simulator::{Bug, Outcome, Settings, Stats, find_bug, hunt, property_names, simulate};
+use tercet_simulator::{
+    Bug, Outcome, Settings, Shape, Stats, find_bug, hunt, property_names, simulate,
+};
 
 /// The simulator: the production core in a world that breaks everything, decided by one seed.
 #[derive(Debug, Parser)]
@@ -26,7 +28,10 @@ struct Arguments {
     /// Print the trace of the seed.
     #[arg(long, requires = "seed")]
     trace: bool,
-    /// Plant this bug.
+    /// The kind of world: one, many (coordinators on one log) or restored (a log from an older copy).
+    #[arg(long, value_parser = parse_shape, default_value = "one")]
+    shape: Shape,
+    /// Plant this bug, in its kind of world.
     #[arg(long, value_parser = parse_bug)]
     bug: Option<Bug>,
     /// Plant every bug in turn, and print the table.
@@ -38,6 +43,20 @@ struct Arguments {
     /// Threads to use.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+}
+
+fn parse_shape(name: &str) -> Result<Shape, String> {
+    Shape::parse(name).ok_or_else(|| "no such kind of world".to_owned())
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            shape: self.bug.map_or(self.shape, Bug::shape),
+            bug: self.bug,
+            trace: self.trace,
+        }
+    }
 }
 
 fn parse_bug(name: &str) -> Result<Bug, String> {
@@ -76,10 +95,7 @@ fn run(arguments: &Arguments) -> bool {
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
-    let settings = Settings {
-        bug: arguments.bug,
-        trace: false,
-    };
+    let settings = arguments.settings();
     let result = hunt(seeds, settings, arguments.threads, || bar.inc(1));
     let took = bar.elapsed();
     bar.finish_and_clear();
@@ -91,46 +107,45 @@ fn run(arguments: &Arguments) -> bool {
             true
         }
         Some(outcome) => {
-            report(&outcome, arguments.bug);
+            report(&outcome, arguments);
             false
         }
     }
 }
 
 fn replay(seed: u64, arguments: &Arguments) -> bool {
-    let outcome = simulate(
-        seed,
-        Settings {
-            bug: arguments.bug,
-            trace: arguments.trace,
-        },
-    );
+    let outcome = simulate(seed, arguments.settings());
     outcome.trace.iter().for_each(|line| println!("{line}"));
     print_stats(&outcome.stats);
     if outcome.violation.is_some() {
-        report(&outcome, arguments.bug);
+        report(&outcome, arguments);
         return false;
     }
     println!("seed {seed}: no violation");
     true
 }
 
-fn report(outcome: &Outcome, bug: Option<Bug>) {
+fn report(outcome: &Outcome, arguments: &Arguments) {
     let Some(violation) = &outcome.violation else {
         return;
     };
     println!("seed {} violates \"{}\"", outcome.seed, violation.property);
     println!("  {violation}");
     println!("replay it:");
-    let planted = bug.map_or_else(String::new, |bug| format!(" --bug {bug:?}"));
+    let planted = match (arguments.bug, arguments.shape) {
+        (Some(bug), _) => format!(" --bug {bug:?}"),
+        (None, Shape::One) => String::new(),
+        (None, shape) => format!(" --shape {}", shape.name()),
+    };
     println!(
         "  cargo xtask simulate --seed {} --trace{planted}",
         outcome.seed
     );
-    if bug.is_none() {
+    if arguments.bug.is_none() {
         println!(
-            "and keep it: add the line `{}` to tests/simulator/regressions.txt",
-            outcome.seed
+            "and keep it: add the line `{} {}` to tests/simulator/regressions.txt",
+            outcome.seed,
+            arguments.shape.name()
         );
     }
 }

@@ -14,7 +14,7 @@ const SCHEDULED_MAX: usize = 20_000;
 /// One append and one call of a branch and phase at a time, few waiting commands, and no more attempts than allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Bounded {
-    appending: BTreeMap<Gid, u64>,
+    appending: BTreeMap<(Gid, u32), u64>,
 }
 
 impl Property for Bounded {
@@ -22,24 +22,28 @@ impl Property for Bounded {
         "queues and attempts are bounded"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
         match observed {
-            Observed::AppendHanded { append, gid } => {
-                let other = self.appending.insert(gid.clone(), *append);
+            Observed::AppendHanded { append, gid, by } => {
+                let other = self.appending.insert((gid.clone(), *by), *append);
                 ensure(other.is_none(), || {
                     format!("two appends of {gid} at once: {other:?} and {append}")
                 })
             }
-            Observed::VerdictGiven { gid, .. } => {
-                self.appending.remove(gid);
+            Observed::VerdictGiven { gid, by, .. } => {
+                self.appending.remove(&(gid.clone(), *by));
                 Ok(())
             }
-            Observed::Crashed => {
-                self.appending.clear();
+            Observed::Crashed(by) => {
+                self.appending.retain(|(_, session), _| session != by);
                 Ok(())
             }
             Observed::Stepped(gid) => {
-                let waiting = world.coordinator.commands_of(gid);
+                let waiting = world.coordinators[world.me].commands_of(gid);
                 ensure(waiting <= COMMANDS_MAX, || {
                     format!("{waiting} commands wait for {gid}")
                 })?;
@@ -52,7 +56,7 @@ impl Property for Bounded {
                     .calls
                     .values()
                     .filter(|open| open.gid == *gid)
-                    .find(|open| !seen.insert((open.call.branch, open.call.phase)));
+                    .find(|open| !seen.insert((open.call.branch, open.call.phase, open.by)));
                 ensure(twice.is_none(), || format!("two calls at once: {twice:?}"))
             }
             _ => Ok(()),
@@ -63,10 +67,10 @@ impl Property for Bounded {
 /// Nobody is called more often than the policy allows, where it does not allow any number, and no more replies are
 /// kept than it allows.
 fn transaction_is_bounded(gid: &Gid, world: &World) -> Holds {
-    let Some(owned) = world.coordinator.runs.get(gid) else {
+    let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
         return Ok(());
     };
-    let policy = &world.coordinator.policy;
+    let policy = &world.coordinators[world.me].policy;
     let branches = &owned.run.transaction().branches;
     let replies: usize = branches
         .iter()

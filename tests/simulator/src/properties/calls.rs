@@ -9,6 +9,7 @@ use tercet_core::{
 use super::{Holds, Property, ensure};
 use crate::observation::{CallSent, Observed};
 use crate::queue::{MS, Micros};
+use crate::run::Shape;
 use crate::world::World;
 
 /// A call leaves only when the branch, and for phase two the decision, are durable.
@@ -18,6 +19,10 @@ pub(crate) struct RecordBeforeCall;
 impl Property for RecordBeforeCall {
     fn name(&self) -> &'static str {
         "no call before its record is durable"
+    }
+
+    fn outlives_restore(&self) -> bool {
+        true
     }
 
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
@@ -40,6 +45,14 @@ impl Property for RecordBeforeCall {
             Phase::Confirm => Some(Decision::Confirm),
             Phase::Cancel => Some(Decision::Cancel),
         };
+        // A fenced coordinator that doesn't know it yet may still try, and so may one that was told late what it has taken
+        // over: both are behind the row, and the fence refuses what comes too late.
+        let run = world.coordinators[world.me].runs.get(gid);
+        let is_behind =
+            row.owner != call.by || run.is_none_or(|owned| owned.run.version() != row.version);
+        if call.phase == Phase::Try && world.shape != Shape::One && is_behind {
+            return Ok(());
+        }
         ensure(row.state.state.decision() == wanted, || {
             format!(
                 "{} of {gid} while it is durably {:?}",
@@ -127,7 +140,7 @@ impl Property for Order {
         else {
             return Ok(());
         };
-        let Some(owned) = world.coordinator.runs.get(gid) else {
+        let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
             return Ok(());
         };
         let transaction = owned.run.transaction();
@@ -212,10 +225,9 @@ impl Property for ForceWaits {
         };
         for (index, branch) in row.after.branches.iter().enumerate() {
             if branch.forced && !was_forced(index) {
-                let open = world
-                    .calls
-                    .values()
-                    .find(|open| open.gid == row.gid && open.call.branch == index);
+                let open = world.calls.values().find(|open| {
+                    open.gid == row.gid && open.by == row.writer && open.call.branch == index
+                });
                 if let Some(open) = open {
                     return Err(format!(
                         "{}/{} was forced during its {}",

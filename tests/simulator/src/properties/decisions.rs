@@ -17,6 +17,10 @@ impl Property for DecisionStands {
         "a decision never changes"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
         let Observed::RowWritten(row) = observed else {
             return Ok(());
@@ -102,8 +106,8 @@ impl Property for OneTransactionPerGid {
                 ..
             } => {
                 let right = about.as_ref().is_none_or(|about| about == gid);
-                let exists =
-                    world.coordinator.runs.contains_key(gid) || world.log.row(gid).is_some();
+                let exists = world.coordinators[world.me].runs.contains_key(gid)
+                    || world.log.row(gid).is_some();
                 ensure(right && exists, || {
                     format!("a request about {about:?} was refused for {gid}")
                 })
@@ -189,6 +193,10 @@ impl Property for DeadlinesHold {
         "a deadline decides only once it has passed"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
         let Observed::RowWritten(row) = observed else {
             return Ok(());
@@ -253,7 +261,10 @@ impl Property for TriedStays {
                 why: Refusal::Core(Rejection::BranchNotTried(id)),
             } => {
                 let told = self.told.contains(&(gid.clone(), id.clone()));
-                let run = world.coordinator.runs.get(gid).map(|owned| &owned.run);
+                let run = world.coordinators[world.me]
+                    .runs
+                    .get(gid)
+                    .map(|owned| &owned.run);
                 let branch = run.and_then(|run| run.transaction().branch(id));
                 let failed = branch.is_none_or(|(_, branch)| {
                     matches!(branch.state, BranchState::Refused | BranchState::InDoubt)
@@ -281,7 +292,7 @@ impl Property for DoneIsDone {
         let Observed::CommandDone { gid, what } = observed else {
             return Ok(());
         };
-        let Some(owned) = world.coordinator.runs.get(gid) else {
+        let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
             return Ok(());
         };
         let transaction = owned.run.transaction();

@@ -213,6 +213,10 @@ impl Property for AllEnded {
         "everything ends once faults stop"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn at_end(&mut self, world: &World) -> Holds {
         for (gid, row) in &world.log.rows {
             let state = row.state.state;
@@ -227,13 +231,15 @@ impl Property for AllEnded {
                 format!("{gid} is {state:?}, but not all of its branches are")
             })?;
         }
-        ensure(world.coordinator.commands.is_empty(), || {
-            "a command was never answered".to_owned()
-        })?;
+        let unanswered = world
+            .coordinators
+            .iter()
+            .any(|coordinator| !coordinator.commands.is_empty());
+        ensure(!unanswered, || "a command was never answered".to_owned())?;
         let waiting = world
-            .coordinator
-            .runs
-            .values()
+            .coordinators
+            .iter()
+            .flat_map(|coordinator| coordinator.runs.values())
             .any(|owned| !owned.waiters.is_empty());
         ensure(!waiting, || "somebody still waits for an answer".to_owned())
     }

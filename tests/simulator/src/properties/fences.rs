@@ -41,6 +41,10 @@ impl Property for FenceTable {
         "the fence follows its table"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
         let Observed::FenceActed(acted) = observed else {
             return Ok(());

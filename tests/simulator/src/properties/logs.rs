@@ -37,6 +37,7 @@ impl Property for HonestVerdicts {
                 verdict,
                 state,
                 expected,
+                ..
             } => {
                 let written = self.written.contains(append);
                 if *verdict != AppendVerdict::Written {
@@ -70,15 +71,16 @@ impl Property for FencedNeverWrite {
         "a fenced session writes nothing"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {
         let Observed::RowWritten(row) = observed else {
             return Ok(());
         };
-        ensure(row.writer == row.owner, || {
-            format!(
-                "session {} wrote {} although session {} owns the log",
-                row.writer, row.gid, row.owner
-            )
+        ensure(!row.is_fenced, || {
+            format!("session {} wrote {} and may not", row.writer, row.gid)
         })
     }
 }
@@ -90,6 +92,10 @@ pub(crate) struct VersionsByOne;
 impl Property for VersionsByOne {
     fn name(&self) -> &'static str {
         "every write builds on the one before"
+    }
+
+    fn outlives_restore(&self) -> bool {
+        true
     }
 
     fn observe(&mut self, observed: &Observed, _: &World) -> Holds {

@@ -5,11 +5,13 @@
 
 mod bounds;
 mod calls;
+mod cluster;
 mod decisions;
 mod endings;
 mod fences;
 mod logs;
 mod recovery;
+mod restored;
 
 use crate::observation::Observed;
 use crate::world::World;
@@ -21,6 +23,11 @@ pub(crate) type Holds = Result<(), String>;
 pub(crate) trait Property {
     /// Its name, as it stands in reports and in the docs.
     fn name(&self) -> &'static str;
+
+    /// Whether it holds also where the log has lost what was acknowledged.
+    fn outlives_restore(&self) -> bool {
+        false
+    }
 
     /// Judges one fact, at the moment at which it is one.
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
@@ -68,6 +75,11 @@ impl Properties {
             Box::new(recovery::RetriesInTime),
             Box::<recovery::AlarmsReachPeople>::default(),
             Box::<bounds::Bounded>::default(),
+            Box::new(cluster::FencedOnlyIfStill),
+            Box::<cluster::LeaseEndsFirst>::default(),
+            Box::<cluster::AdoptedOnce>::default(),
+            Box::new(cluster::ForwardedOnce),
+            Box::new(restored::AgreesWithFences),
         ])
     }
 
@@ -76,7 +88,12 @@ impl Properties {
         observed: &Observed,
         world: &World,
     ) -> Option<(&'static str, String)> {
-        self.0.iter_mut().find_map(|property| {
+        let all = !world.restored.happened;
+        let mut judges = self.0.iter_mut();
+        judges.find_map(|property| {
+            if !all && !property.outlives_restore() {
+                return None;
+            }
             property
                 .observe(observed, world)
                 .err()
@@ -85,7 +102,12 @@ impl Properties {
     }
 
     pub(crate) fn at_end(&mut self, world: &World) -> Option<(&'static str, String)> {
-        self.0.iter_mut().find_map(|property| {
+        let all = !world.restored.happened;
+        let mut judges = self.0.iter_mut();
+        judges.find_map(|property| {
+            if !all && !property.outlives_restore() {
+                return None;
+            }
             property
                 .at_end(world)
                 .err()

@@ -18,11 +18,18 @@ impl Property for SameAsBefore {
         "what is loaded is what was written"
     }
 
+    fn outlives_restore(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
         let Observed::Recovered { gid, version } = observed else {
             return Ok(());
         };
-        let (Some(row), Some(owned)) = (world.log.row(gid), world.coordinator.runs.get(gid)) else {
+        let (Some(row), Some(owned)) = (
+            world.log.row(gid),
+            world.coordinators[world.me].runs.get(gid),
+        ) else {
             return Ok(());
         };
         let fresh =
@@ -49,7 +56,7 @@ impl Property for SameAsBefore {
 #[derive(Debug, Default)]
 pub(crate) struct RestartChangesNothing {
     /// After a failed append a run waits before the next one; its twin wouldn't.
-    failed: BTreeSet<Gid>,
+    failed: BTreeSet<(Gid, u32)>,
 }
 
 impl Property for RestartChangesNothing {
@@ -60,27 +67,31 @@ impl Property for RestartChangesNothing {
     fn observe(&mut self, observed: &Observed, world: &World) -> Holds {
         note_failures(&mut self.failed, observed);
         match observed {
-            Observed::Stepped(gid) if !self.failed.contains(gid) => twin(gid, world),
+            Observed::Stepped(gid) if !self.failed.contains(&(gid.clone(), world.session())) => {
+                twin(gid, world)
+            }
             _ => Ok(()),
         }
     }
 }
 
 /// Keeps the gids whose last append was not written.
-fn note_failures(failed: &mut BTreeSet<Gid>, observed: &Observed) {
+fn note_failures(failed: &mut BTreeSet<(Gid, u32)>, observed: &Observed) {
     match observed {
-        Observed::VerdictGiven { gid, verdict, .. } if *verdict == AppendVerdict::Written => {
-            failed.remove(gid);
+        Observed::VerdictGiven {
+            gid, verdict, by, ..
+        } if *verdict == AppendVerdict::Written => {
+            failed.remove(&(gid.clone(), *by));
         }
-        Observed::VerdictGiven { gid, .. } => {
-            failed.insert(gid.clone());
+        Observed::VerdictGiven { gid, by, .. } => {
+            failed.insert((gid.clone(), *by));
         }
         _ => {}
     }
 }
 
 fn twin(gid: &Gid, world: &World) -> Holds {
-    let Coordinator { runs, policy, .. } = &world.coordinator;
+    let Coordinator { runs, policy, .. } = &world.coordinators[world.me];
     let (Some(row), Some(owned)) = (world.log.row(gid), runs.get(gid)) else {
         return Ok(());
     };
@@ -112,7 +123,7 @@ fn twin(gid: &Gid, world: &World) -> Holds {
 #[derive(Debug, Default)]
 pub(crate) struct StalledOnlyIfParked {
     /// After a failed append what would park a branch waits for the next one.
-    failed: BTreeSet<Gid>,
+    failed: BTreeSet<(Gid, u32)>,
 }
 
 impl Property for StalledOnlyIfParked {
@@ -125,16 +136,17 @@ impl Property for StalledOnlyIfParked {
         let Observed::Stepped(gid) = observed else {
             return Ok(());
         };
-        let Some(owned) = world.coordinator.runs.get(gid) else {
+        let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
             return Ok(());
         };
         let transaction = owned.run.transaction();
         let is_open = transaction.state.decision().is_some() && !transaction.all_branches_ended();
-        if !is_open || self.failed.contains(gid) || !owned.run.is_quiet() || owned.run.is_lost() {
+        let has_failed = self.failed.contains(&(gid.clone(), world.session()));
+        if !is_open || has_failed || !owned.run.is_quiet() || owned.run.is_lost() {
             return Ok(());
         }
         let stalled = transaction
-            .outstanding(Timestamp::NEVER, &world.coordinator.policy)
+            .outstanding(Timestamp::NEVER, &world.coordinators[world.me].policy)
             .calls
             .is_empty();
         ensure(stalled == transaction.is_parked(), || {
@@ -160,7 +172,7 @@ impl Property for RetriesInTime {
         let Observed::Stepped(gid) = observed else {
             return Ok(());
         };
-        let Some(owned) = world.coordinator.runs.get(gid) else {
+        let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
             return Ok(());
         };
         let run = &owned.run;
@@ -170,7 +182,7 @@ impl Property for RetriesInTime {
             return Ok(());
         }
         let wall = world.wall();
-        let latest = wall.saturating_add(world.coordinator.policy.max);
+        let latest = wall.saturating_add(world.coordinators[world.me].policy.max);
         ensure(run.wake_at(wall).is_some_and(|at| at <= latest), || {
             let wait = run.wake_at(wall).map(|at| at.saturating_since(wall));
             format!("{gid} waits {wait:?} with work to do")
@@ -181,7 +193,7 @@ impl Property for RetriesInTime {
 /// What a person should look at is flagged.
 #[derive(Debug, Default)]
 pub(crate) struct AlarmsReachPeople {
-    raised: BTreeMap<Gid, BTreeSet<(BranchIndex, Phase)>>,
+    raised: BTreeMap<(Gid, u32), BTreeSet<(BranchIndex, Phase)>>,
 }
 
 impl Property for AlarmsReachPeople {
@@ -199,15 +211,17 @@ impl Property for AlarmsReachPeople {
                 ..
             } => {
                 self.raised
-                    .entry(gid.clone())
+                    .entry((gid.clone(), world.session()))
                     .or_default()
                     .insert((*branch, *phase));
             }
             // A resume takes attention away, and a crash may lose what is written lazily.
-            Observed::CommandDone { gid, .. } => drop(self.raised.remove(gid)),
-            Observed::Crashed => self.raised.clear(),
+            Observed::CommandDone { gid, .. } => {
+                drop(self.raised.remove(&(gid.clone(), world.session())));
+            }
+            Observed::Crashed(by) => self.raised.retain(|(_, session), _| session != by),
             Observed::Stepped(gid) => {
-                let Some(owned) = world.coordinator.runs.get(gid) else {
+                let Some(owned) = world.coordinators[world.me].runs.get(gid) else {
                     return Ok(());
                 };
                 if !owned.run.is_quiet() || owned.run.is_lost() {
@@ -215,7 +229,11 @@ impl Property for AlarmsReachPeople {
                 }
                 let transaction = owned.run.transaction();
                 let awaited = transaction.state.decision().map_or(Phase::Try, Phase::from);
-                for (index, phase) in self.raised.remove(gid).unwrap_or_default() {
+                for (index, phase) in self
+                    .raised
+                    .remove(&(gid.clone(), world.session()))
+                    .unwrap_or_default()
+                {
                     // The report of a try that comes after the decision is history: phase two raises its own alarm.
                     let branch = transaction.branches.get(index).filter(|_| phase == awaited);
                     let flagged = branch

@@ -24,6 +24,8 @@ const RESPONSE_BYTES_MAX: usize = 36;
 pub(crate) struct OpenCall {
     pub(crate) gid: Gid,
     pub(crate) call: Call,
+    /// Whose call it is.
+    pub(crate) by: u32,
     started_at: Timestamp,
     /// What is reported without anything having been sent, where that is so.
     settled: Option<Unsent>,
@@ -68,6 +70,7 @@ impl World {
             gid: gid.clone(),
             branch: call.branch,
             phase: call.phase,
+            by: self.session(),
             never_sent: settled.is_some(),
         }));
         let id = self.open_call(gid, call, settled, awaited);
@@ -95,6 +98,7 @@ impl World {
             let open = OpenCall {
                 gid: gid.clone(),
                 call,
+                by: self.session(),
                 started_at: self.wall(),
                 settled,
             };
@@ -114,8 +118,7 @@ impl World {
         definition: &Arc<BranchDefinition>,
         phase: Phase,
     ) -> Visit {
-        let deadline = self
-            .coordinator
+        let deadline = self.coordinators[self.me]
             .runs
             .get(gid)
             .map(|owned| owned.run.transaction().try_deadline)

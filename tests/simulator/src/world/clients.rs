@@ -110,8 +110,13 @@ impl World {
             ask,
             plan: Some(plan),
             known: false,
+            hops: 0,
         };
-        self.deliver(|| Event::RequestArrives(Box::new(request_made.clone())));
+        let to = self.any_coordinator();
+        self.deliver(|| Event::RequestArrives {
+            to,
+            request: Box::new(request_made.clone()),
+        });
         self.tires_later(id, request, patience);
     }
 

@@ -13,20 +13,24 @@ use tercet_core::{
 };
 
 use super::World;
+use super::cluster::Member;
 use super::event::{Ask, Asker, Event, Heard, Request};
 use crate::bugs::Bug;
 use crate::observation::{Answer, Done, Observed, Refusal, Shown, Waited};
 use crate::queue::MS;
+use crate::run::Shape;
 use crate::workload::WaitFor;
 
 /// Commands of one transaction that may wait; more are refused as overload.
 pub(crate) const COMMANDS_MAX: usize = 8;
 
-/// One coordinator process. There is one at a time; several will need a session each.
+/// One coordinator process.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     /// Counts the lives of the process, from 1; also names its session in the log.
     pub(crate) incarnation: u32,
+    /// The session of its process before.
+    pub(crate) former: u32,
     pub(crate) up: bool,
     pub(crate) runs: BTreeMap<Gid, Owned>,
     pub(crate) commands: BTreeMap<CommandId, Waiting>,
@@ -34,6 +38,8 @@ pub(crate) struct Coordinator {
     /// How far its wall clock is off, in microseconds.
     pub(crate) skew: i64,
     pub(crate) policy: Arc<RetryPolicy>,
+    /// What it is as one of several.
+    pub(crate) member: Member,
 }
 
 /// A transaction in memory.
@@ -56,12 +62,14 @@ impl Coordinator {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
         Self {
             incarnation: 1,
+            former: 0,
             up: true,
             runs: BTreeMap::new(),
             commands: BTreeMap::new(),
             commands_made: 0,
             skew: 0,
             policy: Arc::new(policy),
+            member: Member::default(),
         }
     }
 
@@ -75,7 +83,7 @@ impl Coordinator {
 
 impl World {
     pub(super) fn request_arrives(&mut self, mut request: Request) {
-        if !self.coordinator.up {
+        if !self.coordinators[self.me].up {
             return;
         }
         if self.bug == Some(Bug::GidIgnoresCase)
@@ -91,14 +99,29 @@ impl World {
                 request.from
             )
         });
-        let is_live = self.coordinator.runs.contains_key(&request.gid);
+        let is_live = self.coordinators[self.me].runs.contains_key(&request.gid);
         let may_begin = matches!(request.ask, Ask::Execute(_) | Ask::Begin | Ask::Cancel(_));
         // The insert is the look-up: a row is read first only where nothing would be inserted.
         let has_row = self.log.row(&request.gid).is_some();
         if !is_live && has_row && (request.known || !may_begin || self.rng.chance(5_000)) {
-            self.adopt(&request.gid.clone());
+            if self.is_elsewhere(&request) {
+                return;
+            }
+            if self.coordinators[self.me].up
+                && !self.coordinators[self.me].runs.contains_key(&request.gid)
+            {
+                self.adopt(&request.gid);
+                // One that has ended is only shown; it would leave the memory at once.
+                let is_open = self.log.is_open(&request.gid);
+                if self.shape != Shape::One && is_open {
+                    self.go_on(&request.gid, Input::Woken);
+                }
+            }
+            if !self.coordinators[self.me].up {
+                return;
+            }
         }
-        if self.coordinator.runs.contains_key(&request.gid) {
+        if self.coordinators[self.me].runs.contains_key(&request.gid) {
             self.serve(request);
         } else if may_begin {
             self.begin(request);
@@ -118,8 +141,12 @@ impl World {
             asked,
         });
         let gid = begun.gid.clone();
-        let run = Run::begin(begun, Arc::clone(&self.coordinator.policy), command);
-        self.coordinator.runs.insert(
+        let run = Run::begin(
+            begun,
+            Arc::clone(&self.coordinators[self.me].policy),
+            command,
+        );
+        self.coordinators[self.me].runs.insert(
             gid.clone(),
             Owned {
                 run,
@@ -190,7 +217,7 @@ impl World {
             asked: asked(&request),
             request,
         };
-        if self.coordinator.commands_of(&gid) >= COMMANDS_MAX
+        if self.coordinators[self.me].commands_of(&gid) >= COMMANDS_MAX
             && self.bug != Some(Bug::InboxUnbounded)
         {
             return self.refuse(&waiting.request, Refusal::Overloaded);
@@ -222,7 +249,7 @@ impl World {
         if self.bug != Some(Bug::ConfirmDoesNotWait) || !matches!(request.ask, Ask::Confirm(_)) {
             return false;
         }
-        let Some(owned) = self.coordinator.runs.get(&request.gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get(&request.gid) else {
             return false;
         };
         let transaction = owned.run.transaction();
@@ -241,7 +268,7 @@ impl World {
     /// The same begin again: one transaction, one answer. Other content is a conflict.
     fn join(&mut self, waiting: Waiting) {
         let gid = waiting.request.gid.clone();
-        let Some(owned) = self.coordinator.runs.get_mut(&gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(&gid) else {
             return;
         };
         let transaction = owned.run.transaction();
@@ -254,9 +281,9 @@ impl World {
     }
 
     fn remember(&mut self, waiting: Waiting) -> CommandId {
-        self.coordinator.commands_made += 1;
-        let id = CommandId(self.coordinator.commands_made);
-        self.coordinator.commands.insert(id, waiting);
+        self.coordinators[self.me].commands_made += 1;
+        let id = CommandId(self.coordinators[self.me].commands_made);
+        self.coordinators[self.me].commands.insert(id, waiting);
         id
     }
 
@@ -267,7 +294,7 @@ impl World {
         id: CommandId,
         result: Result<(), Rejection>,
     ) {
-        let Some(mut waiting) = self.coordinator.commands.remove(&id) else {
+        let Some(mut waiting) = self.coordinators[self.me].commands.remove(&id) else {
             return;
         };
         match result {
@@ -281,17 +308,17 @@ impl World {
                     gid: gid.clone(),
                     what,
                 });
-                if let Some(owned) = self.coordinator.runs.get_mut(gid) {
+                if let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) {
                     owned.waiters.push(waiting);
                 }
             }
             Err(Rejection::NotOwner) if !waiting.request.known => {
                 // There is a row of that gid already: look at it, and answer from it.
                 waiting.request.known = true;
-                self.queue.schedule(
-                    self.now + MS,
-                    Event::RequestArrives(Box::new(waiting.request)),
-                );
+                let to = self.me;
+                let request = Box::new(waiting.request);
+                let event = Event::RequestArrives { to, request };
+                self.queue.schedule(self.now + MS, event);
             }
             Err(rejection) => self.refuse(&waiting.request, Refusal::Core(rejection)),
         }
@@ -299,25 +326,27 @@ impl World {
 
     /// Answers whoever waited for what is so now, and drops what needs no memory any more.
     pub(super) fn settle(&mut self, gid: &Gid) {
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) else {
             return;
         };
         let mut answers = Vec::new();
         let run = &owned.run;
         if run.is_lost() {
-            let Some(owned) = self.coordinator.runs.remove(gid) else {
+            let Some(owned) = self.coordinators[self.me].runs.remove(gid) else {
                 return;
             };
-            self.calls.retain(|_, open| open.gid != *gid);
+            let by = self.session();
+            self.calls
+                .retain(|_, open| open.gid != *gid || open.by != by);
             for mut waiting in owned.waiters {
                 if waiting.request.known {
                     self.refuse(&waiting.request, Refusal::Core(Rejection::NotOwner));
                 } else {
                     waiting.request.known = true;
-                    self.queue.schedule(
-                        self.now + MS,
-                        Event::RequestArrives(Box::new(waiting.request)),
-                    );
+                    let to = self.me;
+                    let request = Box::new(waiting.request);
+                    let event = Event::RequestArrives { to, request };
+                    self.queue.schedule(self.now + MS, event);
                 }
             }
             self.readopt(gid);
@@ -334,8 +363,8 @@ impl World {
         for (shown, waiting) in answers {
             self.reply(&waiting.request, &Answer::Shown(shown), waiting.until);
         }
-        if is_idle && self.coordinator.commands_of(gid) == 0 {
-            self.coordinator.runs.remove(gid);
+        if is_idle && self.coordinators[self.me].commands_of(gid) == 0 {
+            self.coordinators[self.me].runs.remove(gid);
         }
     }
 

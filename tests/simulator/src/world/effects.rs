@@ -18,7 +18,7 @@ impl World {
     /// Hands an input to the run of `gid`, and carries out what follows.
     pub(super) fn feed(&mut self, gid: &Gid, input: Input) {
         let now = self.wall();
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) else {
             return;
         };
         owned.run.handle(input, now);
@@ -39,8 +39,7 @@ impl World {
                 Effect::Append(append) => self.effect_append(gid, &append),
                 Effect::Call(call) => self.effect_call(gid, call),
                 Effect::AskInitiator => self.ask_initiator(gid),
-                // No log is restored here.
-                Effect::ReadFences => {}
+                Effect::ReadFences => self.read_fences(gid),
                 Effect::Answer { command, result } => self.command_answered(gid, command, result),
             }
         }
@@ -51,11 +50,15 @@ impl World {
     }
 
     fn next_effect(&mut self, gid: &Gid) -> Option<Effect> {
-        self.coordinator.runs.get_mut(gid)?.run.next_effect()
+        self.coordinators[self.me]
+            .runs
+            .get_mut(gid)?
+            .run
+            .next_effect()
     }
 
     fn effect_append(&mut self, gid: &Gid, append: &Append) {
-        let Some(owned) = self.coordinator.runs.get(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get(gid) else {
             return;
         };
         let Some(next) = owned.run.appending() else {
@@ -89,9 +92,9 @@ impl World {
 
     /// The wake-up that the run wants, translated from its wall clock to the world's time.
     fn set_alarm(&mut self, gid: &Gid) {
-        let (wall, incarnation) = (self.wall(), self.coordinator.incarnation);
+        let (wall, incarnation) = (self.wall(), self.coordinators[self.me].incarnation);
         let loses = self.bug == Some(Bug::WakeupLost) && self.rng.chance(500);
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) else {
             return;
         };
         let Some(at) = owned.run.wake_at(wall) else {
@@ -116,10 +119,10 @@ impl World {
     }
 
     pub(super) fn run_wakes(&mut self, incarnation: u32, gid: &Gid, token: u64) {
-        if incarnation != self.coordinator.incarnation || !self.coordinator.up {
+        if incarnation != self.coordinators[self.me].incarnation || !self.coordinators[self.me].up {
             return;
         }
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) else {
             return;
         };
         if owned.wake.is_none_or(|(_, known)| known != token) {
@@ -132,18 +135,19 @@ impl World {
     /// The process dies: everything volatile is gone. Calls and appends that are on their way stay on it.
     pub(super) fn crash(&mut self) {
         self.stats.crashes += 1;
-        self.coordinator.up = false;
-        self.coordinator.runs.clear();
-        self.coordinator.commands.clear();
-        self.calls.clear();
+        self.coordinators[self.me].up = false;
+        self.coordinators[self.me].runs.clear();
+        self.coordinators[self.me].commands.clear();
+        let (me, by) = (self.me, self.session());
+        self.calls.retain(|_, open| open.by != by);
         self.lose_unsynced();
-        self.observe(Observed::Crashed);
+        self.observe(Observed::Crashed(by));
         let back_at = self.now + self.rng.skewed(10 * MS, 20 * SECOND);
-        self.queue.schedule(back_at, Event::CoordinatorStarts);
+        self.queue.schedule(back_at, Event::CoordinatorStarts(me));
     }
 
     fn ask_initiator(&mut self, gid: &Gid) {
-        let incarnation = self.coordinator.incarnation;
+        let incarnation = self.coordinators[self.me].incarnation;
         self.observe(Observed::InitiatorAsked(gid.clone()));
         self.tell(|| format!("call    initiator of {gid} is asked"));
         let ask = Event::InitiatorAsked {
@@ -157,7 +161,7 @@ impl World {
         };
         // The time-out is an answer too. Whichever comes first counts; the run ignores the other by itself being
         // asked anew, so the world must hand in only one.
-        self.asked.insert(gid.clone(), incarnation);
+        self.asked.insert((gid.clone(), incarnation));
         self.queue.schedule(self.now + 3 * SECOND, answer);
         let arrives = self.now + self.rng.skewed(MS / 5, 20 * MS);
         if !self.rng.chance(self.faults.lost) {
@@ -193,11 +197,15 @@ impl World {
         gid: &Gid,
         answer: InitiatorAnswer,
     ) {
-        let is_awaited = self.asked.get(gid) == Some(&incarnation);
-        if !self.coordinator.up || incarnation != self.coordinator.incarnation || !is_awaited {
+        let asked = (gid.clone(), incarnation);
+        let is_awaited = self.asked.contains(&asked);
+        if !self.coordinators[self.me].up
+            || incarnation != self.coordinators[self.me].incarnation
+            || !is_awaited
+        {
             return;
         }
-        self.asked.remove(gid);
+        self.asked.remove(&asked);
         self.feed(
             gid,
             Input::InitiatorAnswered(InitiatorReport {
@@ -210,7 +218,7 @@ impl World {
     /// The wall clock of the coordinator.
     pub(crate) fn wall(&self) -> Timestamp {
         let now = i64::try_from(self.now).unwrap_or(i64::MAX);
-        Timestamp::from_micros(BASE + now + self.coordinator.skew)
+        Timestamp::from_micros(BASE + now + self.coordinators[self.me].skew)
     }
 
     /// A wall-clock time of the coordinator on the even clock of everybody else.
@@ -243,7 +251,7 @@ impl World {
     }
 
     fn plant_early_answers(&mut self, gid: &Gid, state: &tercet_core::GlobalTransaction) {
-        let Some(owned) = self.coordinator.runs.get_mut(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get_mut(gid) else {
             return;
         };
         for waiting in core::mem::take(&mut owned.waiters) {
@@ -261,7 +269,7 @@ impl World {
             return;
         }
         let wall = self.wall();
-        let Some(owned) = self.coordinator.runs.get(gid) else {
+        let Some(owned) = self.coordinators[self.me].runs.get(gid) else {
             return;
         };
         let transaction = owned.run.transaction();
@@ -284,8 +292,7 @@ impl World {
             Some(Bug::InDoubtNotCancelled) => tercet_core::BranchState::InDoubt,
             _ => return false,
         };
-        let branch = self
-            .coordinator
+        let branch = self.coordinators[self.me]
             .runs
             .get(gid)
             .and_then(|owned| owned.run.transaction().branches.get(call.branch));
@@ -303,7 +310,7 @@ impl World {
         gid: &Gid,
         branch: usize,
     ) -> Option<Arc<tercet_core::BranchDefinition>> {
-        let owned = self.coordinator.runs.get(gid)?;
+        let owned = self.coordinators[self.me].runs.get(gid)?;
         let branch = owned.run.transaction().branches.get(branch)?;
         Some(Arc::clone(&branch.definition))
     }

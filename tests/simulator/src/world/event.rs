@@ -3,7 +3,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use tercet_core::{BranchDefinition, BranchId, Gid, InitiatorAnswer, Verdict};
+use tercet_core::cluster::{Moment, Seen};
+use tercet_core::{
+    BranchDefinition, BranchId, FenceReading, Gid, GlobalTransaction, InitiatorAnswer, Verdict,
+};
 
 use super::participants::{Reply, Visit};
 use crate::observation::{Answer, Said};
@@ -23,7 +26,10 @@ pub(crate) enum Event {
         request: u64,
         heard: Heard,
     },
-    RequestArrives(Box<Request>),
+    RequestArrives {
+        to: usize,
+        request: Box<Request>,
+    },
     RunWakes {
         incarnation: u32,
         gid: Gid,
@@ -63,11 +69,76 @@ pub(crate) enum Event {
         key: (Gid, BranchId),
         verdict: Verdict,
     },
-    CoordinatorStarts,
+    CoordinatorStarts(usize),
+    /// Something that a session does again and again, for as long as anything else is to happen.
+    Chore {
+        session: u32,
+        chore: Chore,
+    },
+    /// A session fences another one whose beat stood still.
+    Fences {
+        by: u32,
+        session: u32,
+        seen: u64,
+    },
+    /// A session takes over a page of what another one has left.
+    Adopts {
+        by: u32,
+        from: u32,
+    },
+    /// For a planted bug: the owner of what was read before is changed.
+    OwnerChanges {
+        by: u32,
+        from: u32,
+        page: Vec<Adopted>,
+    },
+    AdoptTold {
+        by: u32,
+        from: u32,
+        /// What was taken over; unset: the answer was lost.
+        page: Option<Vec<Adopted>>,
+        has_more: bool,
+    },
+    CoordinatorFreezes,
+    FencesRead {
+        incarnation: u32,
+        gid: Gid,
+        readings: Vec<FenceReading>,
+    },
+    CopyTaken,
+    LogRestored,
     ClockJumps,
     OperatorActs,
     OperatorHelps(u32),
     FaultsStop,
+}
+
+/// The chores of a coordinator among others.
+#[derive(Clone, Debug)]
+pub(crate) enum Chore {
+    /// Its beat is due.
+    Beats,
+    /// The statement that was sent then reaches the log.
+    BeatLands { sent: Moment },
+    /// Whether the beat was raised; unset: nobody knows.
+    BeatTold { sent: Moment, raised: Option<bool> },
+    /// A look at the others is due.
+    Looks,
+    /// The question that was sent then reaches the log.
+    LookReads { asked: Moment },
+    /// What the sessions were then, each with the wall-clock time at which its beat was raised.
+    LookTold {
+        asked: Moment,
+        sessions: Vec<(Seen<u32, u64>, i64)>,
+    },
+}
+
+/// A row as it was taken over.
+#[derive(Clone, Debug)]
+pub(crate) struct Adopted {
+    pub(crate) gid: Gid,
+    pub(crate) version: u64,
+    pub(crate) state: Arc<GlobalTransaction>,
 }
 
 /// Who made a call to a participant.
@@ -101,6 +172,8 @@ pub(crate) struct Request {
     pub(crate) plan: Option<Arc<Plan>>,
     /// The insert said that there is a row: it is read now.
     pub(crate) known: bool,
+    /// How often it was forwarded.
+    pub(crate) hops: usize,
 }
 
 /// What is asked.

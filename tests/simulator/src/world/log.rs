@@ -11,12 +11,15 @@ use super::event::Event;
 use crate::bugs::Bug;
 use crate::observation::{Observed, RowWritten};
 use crate::queue::{MS, Micros, SECOND};
+use crate::run::Shape;
 
 /// A row of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogRow {
     pub(crate) version: u64,
     pub(crate) state: Arc<GlobalTransaction>,
+    /// The session that may write it, where there are several.
+    pub(crate) owner: u32,
     written_at: Micros,
     before: Option<(u64, Arc<GlobalTransaction>)>,
 }
@@ -41,8 +44,20 @@ struct Pending {
     state: Arc<GlobalTransaction>,
     writer: u32,
     fate: Fate,
+    /// For a planted bug: it was under way when its session was fenced.
+    slipped: bool,
     /// Set once the server is through with it.
     done: Option<AppendVerdict>,
+}
+
+/// A session, where there are several.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    pub(crate) beat: u64,
+    /// When the beat was raised: on the even clock, and on its own wall clock.
+    pub(crate) raised_at: Micros,
+    pub(crate) raised_wall: i64,
+    pub(crate) is_fenced: bool,
 }
 
 /// The log's database.
@@ -53,6 +68,8 @@ pub(crate) struct Log {
     pub(crate) up: bool,
     /// The session that may write; all earlier ones are fenced.
     pub(crate) owner: u32,
+    /// All sessions that anybody still has to know of, where there are several.
+    pub(crate) sessions: BTreeMap<u32, Session>,
     pending: BTreeMap<u64, Pending>,
     appends: u64,
 }
@@ -70,6 +87,36 @@ impl Log {
     pub(crate) fn row(&self, gid: &Gid) -> Option<&LogRow> {
         self.rows.get(gid)
     }
+
+    /// Whether that session may write.
+    pub(crate) fn holds(&self, session: u32) -> bool {
+        let known = self.sessions.get(&session);
+        known.is_some_and(|known| !known.is_fenced)
+    }
+
+    /// Whatever was on its way to it comes to nothing.
+    pub(crate) fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The session that handed in an append, as long as the log has to do with it.
+    pub(super) fn writer(&self, append: u64) -> Option<u32> {
+        self.pending.get(&append).map(|pending| pending.writer)
+    }
+
+    /// Whether an append was sent, and not stopped before by the lease.
+    pub(crate) fn is_tried(&self, append: u64) -> bool {
+        let pending = self.pending.get(&append);
+        pending.is_some_and(|pending| pending.fate != Fate::Fails)
+    }
+
+    pub(super) fn is_open(&self, gid: &Gid) -> bool {
+        self.row(gid).is_some_and(|row| !row.state.state.is_ended())
+    }
+
+    pub(crate) fn is_any_open(&self) -> bool {
+        self.rows.values().any(|row| !row.state.state.is_ended())
+    }
 }
 
 impl World {
@@ -83,7 +130,11 @@ impl World {
     ) {
         self.log.appends += 1;
         let id = self.log.appends;
-        let fate = self.draw_fate(&state, expected);
+        let fate = if self.lease_is_over() {
+            Fate::Fails
+        } else {
+            self.draw_fate(&state, expected)
+        };
         let company = if urgency == Urgency::Lazy {
             self.rng.below(100 * MS)
         } else {
@@ -117,14 +168,17 @@ impl World {
                 gid: gid.clone(),
                 expected,
                 state: Arc::new(state),
-                writer: self.coordinator.incarnation,
+                writer: self.session(),
                 fate,
+                slipped: false,
                 done: None,
             },
         );
+        let by = self.session();
         self.observe(Observed::AppendHanded {
             append: id,
             gid: gid.clone(),
+            by,
         });
         if matches!(fate, Fate::Written | Fate::Unknown { commits: true }) {
             self.queue.schedule(lands_at, Event::AppendLands(id));
@@ -168,9 +222,15 @@ impl World {
             .row(&gid)
             .map(|row| (row.version, Arc::clone(&row.state)));
         let found = before.as_ref().map_or(0, |(version, _)| *version);
-        let is_fenced = writer != self.log.owner && self.bug != Some(Bug::SessionNotFenced);
+        let slipped = pending.slipped;
+        let is_fenced = self.is_refused(&gid, writer);
+        let is_let_through = slipped
+            || matches!(
+                self.bug,
+                Some(Bug::SessionNotFenced | Bug::DecidesAfterFenced)
+            );
         let is_stale = found != expected && !self.ignores_version(expected);
-        let verdict = if is_fenced || is_stale {
+        let verdict = if (is_fenced && !is_let_through) || is_stale {
             self.stats.stale_appends += 1;
             AppendVerdict::Lost
         } else {
@@ -178,11 +238,13 @@ impl World {
             let row = LogRow {
                 version,
                 state: Arc::clone(&state),
+                owner: self.log.row(&gid).map_or(writer, |row| row.owner),
                 written_at: self.now,
                 before: before.clone(),
             };
             self.log.rows.insert(gid.clone(), row);
-            let owner = self.log.owner;
+            self.restored.to_hold.remove(&gid);
+            self.count_held(before.as_ref().map(|(_, before)| before.as_ref()), &state);
             self.observe(Observed::RowWritten(RowWritten {
                 append: id,
                 gid: gid.clone(),
@@ -191,7 +253,7 @@ impl World {
                 version,
                 expected,
                 writer,
-                owner,
+                is_fenced,
             }));
             AppendVerdict::Written
         };
@@ -220,7 +282,7 @@ impl World {
             return;
         };
         let (gid, fate, writer) = (pending.gid.clone(), pending.fate, pending.writer);
-        if writer != self.coordinator.incarnation || !self.coordinator.up {
+        if writer != self.coordinators[self.me].incarnation || !self.coordinators[self.me].up {
             return;
         }
         let verdict = match fate {
@@ -254,6 +316,7 @@ impl World {
             verdict: verdict.clone(),
             state,
             expected,
+            by: writer,
         });
         self.append_told(&gid, verdict);
     }
@@ -298,6 +361,43 @@ impl World {
         self.done_or_lost(id)
     }
 
+    /// Whether the log refuses a write of that session to that row.
+    fn is_refused(&self, gid: &Gid, writer: u32) -> bool {
+        if self.shape == Shape::One {
+            return writer != self.log.owner;
+        }
+        let is_others = self.log.row(gid).is_some_and(|row| row.owner != writer);
+        is_others || !self.log.holds(writer)
+    }
+
+    /// The session can write no more. What it has under way is waited for: it has committed before, or never will.
+    pub(super) fn fence(&mut self, session: u32) {
+        let open: Vec<u64> = self.log.pending.keys().copied().collect();
+        for id in open {
+            let Some(pending) = self.log.pending.get_mut(&id) else {
+                continue;
+            };
+            let commits = pending.writer == session
+                && pending.done.is_none()
+                && matches!(
+                    pending.fate,
+                    Fate::Written | Fate::Unknown { commits: true }
+                );
+            if !commits {
+                continue;
+            }
+            match self.bug {
+                Some(Bug::FencingWithoutCounter) => pending.slipped = true,
+                Some(Bug::DecidesAfterFenced) => {}
+                _ if self.rng.chance(5_000) => self.append_lands(id),
+                _ => pending.done = Some(AppendVerdict::Lost),
+            }
+        }
+        if let Some(known) = self.log.sessions.get_mut(&session) {
+            known.is_fenced = true;
+        }
+    }
+
     /// A new session fences all earlier ones: what they still had under way has committed before, or never will.
     pub(super) fn fence_old_sessions(&mut self) {
         let open: Vec<u64> = self.log.pending.keys().copied().collect();
@@ -317,7 +417,7 @@ impl World {
             }
             self.log.pending.remove(&id);
         }
-        self.log.owner = self.coordinator.incarnation;
+        self.log.owner = self.coordinators[self.me].incarnation;
     }
 
     /// With the planted bug a crash takes back what was acknowledged before it was on the disk.
@@ -341,6 +441,7 @@ impl World {
                     LogRow {
                         version,
                         state,
+                        owner: 0,
                         written_at: 0,
                         before: None,
                     },

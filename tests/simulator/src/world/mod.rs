@@ -1,40 +1,50 @@
-//! The world: one coordinator around the production core, its log, participants, clients, operators and the network
+//! The world: coordinators around the production core, its log, participants, clients, operators and the network
 //! between them. Time jumps to the next thing that can happen; one seed decides all of it.
 //!
 //! - [`coordinator`] and [`effects`]: the small shell around `tercet_core::Run`.
 //! - [`log`], [`participants`], [`initiator`]: what keeps state and survives crashes.
 //! - [`recovery`]: what a new life of the coordinator does first.
+//! - [`cluster`], [`beats`], [`adoption`], [`forwarding`]: several coordinators on one log.
+//! - [`restore`]: a log that is replaced by an older copy.
 //! - [`calls`], [`clients`], [`operators`], [`resolver`]: who acts.
 //!
 //! The world never judges: it reports what can be seen ([`Observed`]) to the properties.
 
+mod adoption;
+mod beats;
 mod calls;
 mod clients;
+mod cluster;
 mod coordinator;
 mod effects;
 mod event;
+mod forwarding;
 mod initiator;
 mod log;
 mod operators;
 mod participants;
 mod recovery;
 mod resolver;
+mod restore;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tercet_core::{Gid, RetryPolicy};
 
+pub(crate) use cluster::Cluster;
 pub(crate) use coordinator::{COMMANDS_MAX, Coordinator};
 pub(crate) use initiator::{Initiator, Local, LocalEnd};
 pub(crate) use log::Log;
 pub(crate) use participants::{Participant, Visit};
+pub(crate) use restore::Restored;
 
 use crate::bugs::Bug;
 use crate::faults::Faults;
 use crate::observation::Observed;
 use crate::queue::{MS, Micros, Queue, SECOND};
 use crate::rng::Rng;
+use crate::run::Shape;
 use crate::stats::Stats;
 use crate::trace::Trace;
 use crate::workload::{self, PARTICIPANTS};
@@ -49,7 +59,13 @@ pub(crate) const BASE: i64 = 1_700_000_000_000_000;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now: Micros,
-    pub(crate) coordinator: Coordinator,
+    pub(crate) shape: Shape,
+    pub(crate) coordinators: Vec<Coordinator>,
+    /// The one that acts, or has acted last.
+    pub(crate) me: usize,
+    pub(crate) cluster: Cluster,
+    pub(crate) restored: Restored,
+    sessions_opened: u32,
     pub(crate) log: Log,
     pub(crate) participants: Vec<Participant>,
     pub(crate) initiator: Initiator,
@@ -62,7 +78,7 @@ pub(crate) struct World {
     bug: Option<Bug>,
     clients: Vec<Client>,
     /// Initiators that are being asked, and by which life of the coordinator.
-    asked: BTreeMap<Gid, u32>,
+    asked: BTreeSet<(Gid, u32)>,
     watchdog: BTreeSet<Gid>,
     observed: Vec<Observed>,
     tokens: u64,
@@ -70,7 +86,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, bug: Option<Bug>, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, shape: Shape, bug: Option<Bug>, trace: Trace) -> Self {
         let mut rng = Rng::new(seed);
         let faults = Faults::draw(&mut rng);
         let policy = draw_policy(&mut rng, bug);
@@ -84,7 +100,12 @@ impl World {
         let stops_at = rng.between(10 * SECOND, 70 * SECOND);
         let mut world = Self {
             now: 0,
-            coordinator: Coordinator::new(policy),
+            shape,
+            coordinators: vec![Coordinator::new(policy)],
+            me: 0,
+            cluster: Cluster::default(),
+            restored: Restored::default(),
+            sessions_opened: 1,
             log: Log::new(1),
             participants,
             initiator: Initiator::default(),
@@ -96,13 +117,16 @@ impl World {
             rng,
             bug,
             clients,
-            asked: BTreeMap::new(),
+            asked: BTreeSet::new(),
             watchdog: BTreeSet::new(),
             observed: Vec::new(),
             tokens: 0,
             stops_at,
         };
         world.schedule_first();
+        if shape != Shape::One {
+            world.members_begin();
+        }
         world
     }
 
@@ -169,6 +193,9 @@ impl World {
     }
 
     fn dispatch(&mut self, event: Event) {
+        let Some(event) = self.attend(event) else {
+            return;
+        };
         match event {
             Event::ClientActs(client) => self.client_acts(client),
             Event::ClientTires { client, request } => self.client_tires(client, request),
@@ -177,7 +204,7 @@ impl World {
                 request,
                 heard,
             } => self.client_hears(client, request, heard),
-            Event::RequestArrives(request) => self.request_arrives(*request),
+            Event::RequestArrives { request, .. } => self.request_arrives(*request),
             Event::RunWakes {
                 incarnation,
                 gid,
@@ -219,7 +246,25 @@ impl World {
                 key,
                 verdict,
             } => self.resolved(participant, &key, verdict),
-            Event::CoordinatorStarts => self.coordinator_starts(),
+            Event::CoordinatorStarts(_) => self.coordinator_starts(),
+            Event::Chore { session, chore } => self.chore(session, chore),
+            Event::Fences { by, session, seen } => self.fences(by, session, seen),
+            Event::Adopts { by, from } => self.adopts(by, from),
+            Event::OwnerChanges { by, from, page } => self.owner_changes(by, from, page),
+            Event::AdoptTold {
+                by,
+                from,
+                page,
+                has_more,
+            } => self.adopt_told(by, from, page, has_more),
+            Event::CoordinatorFreezes => self.coordinator_freezes(),
+            Event::FencesRead {
+                incarnation,
+                gid,
+                readings,
+            } => self.fences_read(incarnation, &gid, readings),
+            Event::CopyTaken => self.copy_taken(),
+            Event::LogRestored => self.log_restored(),
             Event::ClockJumps => self.clock_jumps(),
             Event::OperatorActs => self.operator_acts(),
             Event::OperatorHelps(round) => self.operator_helps(round),
@@ -272,8 +317,9 @@ impl World {
         let max = i64::try_from(self.faults.jump_max * SECOND).unwrap_or(0);
         let to =
             i64::try_from(self.rng.below(self.faults.jump_max * SECOND * 2)).unwrap_or(0) - max;
+        self.me = self.any_coordinator();
         self.tell(|| format!("clock   jumps to {} ms off", to / 1_000));
-        self.coordinator.skew = to;
+        self.coordinators[self.me].skew = to;
         self.stats.clock_jumps += 1;
         let again = self.now + self.rng.below(2 * self.faults.jump_every * SECOND);
         self.queue.schedule(again, Event::ClockJumps);
@@ -283,6 +329,7 @@ impl World {
         self.tell(|| "world   faults stop".to_owned());
         self.faults.stop();
         self.log.up = true;
+        self.members_thaw();
         for participant in &mut self.participants {
             participant.up = true;
             participant.configured = true;

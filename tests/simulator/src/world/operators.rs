@@ -7,6 +7,7 @@ use super::event::{Ask, Asker, Caller, Event, Request};
 use super::{Visit, World};
 use crate::fence::FenceState;
 use crate::queue::{Micros, SECOND};
+use crate::run::Shape;
 use crate::workload::{WaitFor, participant_of};
 
 impl World {
@@ -69,14 +70,24 @@ impl World {
     }
 
     fn operator_asks(&mut self, gid: &Gid, ask: Ask) {
+        if matches!(ask, Ask::Resume | Ask::Force(_) | Ask::Cancel(_)) {
+            self.person_looks_at(gid);
+        }
         let request = Request {
             from: Asker::Operator,
             gid: gid.clone(),
             ask,
             plan: None,
             known: false,
+            hops: 0,
         };
-        self.request_arrives(request);
+        if self.shape == Shape::One {
+            return self.request_arrives(request);
+        }
+        let to = self.any_coordinator();
+        let request = Box::new(request);
+        self.queue
+            .schedule(self.now, Event::RequestArrives { to, request });
     }
 
     /// After the faults somebody looks after what waits for a person: resumes what is parked, and cancels what can
@@ -110,6 +121,9 @@ impl World {
                 (gid.clone(), parked, stuck && round > 3)
             })
             .collect();
+        if self.restored.happened && round > 3 {
+            self.operator_sorts_out();
+        }
         for (gid, parked, stuck) in open {
             if parked {
                 self.operator_asks(&gid, Ask::Resume);
@@ -117,6 +131,27 @@ impl World {
             if stuck {
                 self.operator_asks(&gid, Ask::Cancel(WaitFor::Decision));
             }
+        }
+    }
+
+    /// After a restored log: lets go what is held, and records as done what a fence refuses.
+    fn operator_sorts_out(&mut self) {
+        let mut asks = Vec::new();
+        for (gid, row) in &self.log.rows {
+            if row.state.is_held() {
+                asks.push((gid.clone(), Ask::Resume));
+            }
+            if row.state.state.is_ended() || row.state.state.decision().is_none() {
+                continue;
+            }
+            for branch in &row.state.branches {
+                if branch.attention.is_some() && !branch.state.is_ended() {
+                    asks.push((gid.clone(), Ask::Force(branch.definition.id.clone())));
+                }
+            }
+        }
+        for (gid, ask) in asks {
+            self.operator_asks(&gid, ask);
         }
     }
 }

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use tercet_core::{Gid, Input, Run, TransactionState, TriedBy};
+use tercet_core::{Gid, GlobalTransaction, Input, Run, TransactionState, TriedBy};
 
 use super::World;
 use super::coordinator::Owned;
 use crate::bugs::Bug;
 use crate::observation::Observed;
+use crate::run::Shape;
 
 impl World {
     /// Loads a row and goes on with it.
     pub(super) fn adopt(&mut self, gid: &Gid) {
         let Some(row) = self.log.row(gid) else { return };
-        let (mut state, version) = ((*row.state).clone(), row.version);
+        let (state, version) = ((*row.state).clone(), row.version);
+        self.load(gid, state, version);
+    }
+
+    /// Goes on with a row as it was read.
+    pub(super) fn load(&mut self, gid: &Gid, mut state: GlobalTransaction, version: u64) {
         if self.bug == Some(Bug::RecoveryForgetsCaller) {
             for branch in &mut state.branches {
                 if branch.definition.tried_by == TriedBy::Caller {
@@ -23,8 +29,12 @@ impl World {
                 }
             }
         }
-        let run = Run::recovered(state, version, Arc::clone(&self.coordinator.policy));
-        self.coordinator.runs.insert(
+        let run = Run::recovered(
+            state,
+            version,
+            Arc::clone(&self.coordinators[self.me].policy),
+        );
+        self.coordinators[self.me].runs.insert(
             gid.clone(),
             Owned {
                 run,
@@ -43,7 +53,7 @@ impl World {
         if self
             .log
             .row(gid)
-            .is_some_and(|row| !row.state.state.is_ended())
+            .is_some_and(|row| !row.state.state.is_ended() && self.owns(row))
         {
             self.adopt(gid);
             self.feed(gid, Input::Woken);
@@ -52,8 +62,13 @@ impl World {
 
     /// A new life: fence what was before, load what is open, go on.
     pub(super) fn coordinator_starts(&mut self) {
-        self.coordinator.incarnation += 1;
-        self.coordinator.up = true;
+        self.sessions_opened += 1;
+        self.coordinators[self.me].former = self.session();
+        self.coordinators[self.me].incarnation = self.sessions_opened;
+        self.coordinators[self.me].up = true;
+        if self.shape != Shape::One {
+            return self.member_starts();
+        }
         self.fence_old_sessions();
         for participant in &mut self.participants {
             participant.configured = !self.rng.chance(self.faults.unconfigured);
@@ -74,7 +89,7 @@ impl World {
             self.adopt(gid);
         }
         for gid in &open {
-            if self.coordinator.up {
+            if self.coordinators[self.me].up {
                 self.feed(gid, Input::Woken);
             }
         }

@@ -19,11 +19,10 @@ impl World {
             .map(|(key, _)| key.clone())
             .collect();
         for key in held {
-            if !self.coordinator.up || self.rng.chance(self.faults.lost) {
+            if !self.coordinators[self.me].up || self.rng.chance(self.faults.lost) {
                 continue;
             }
-            let live = self
-                .coordinator
+            let live = self.coordinators[self.me]
                 .runs
                 .get(&key.0)
                 .filter(|owned| owned.run.version() > 0);
