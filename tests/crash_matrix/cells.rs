@@ -125,7 +125,7 @@ pub(crate) fn chosen(seed: &mut Seed, all: bool, kinds: &[Kind]) -> Vec<Cell> {
     cells
 }
 
-/// What became of a cell.
+/// What became of a cell. In the matrix one that failed in any round has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sign {
     Held,
@@ -154,12 +154,13 @@ pub(crate) fn shown(results: &[(Cell, Sign)]) -> String {
         let mut line = format!("{:<24}{:<13}", point.name, point.when.word());
         for kind in Kind::ALL {
             for action in Action::ALL {
-                let found = results
+                let mut signs = results
                     .iter()
-                    .find(|(cell, _)| (cell.row, cell.action, cell.kind) == (row, action, kind));
-                let sign = match found {
-                    Some((_, Sign::Held)) => "✓",
-                    Some((_, Sign::Failed)) => "✗",
+                    .filter(|(cell, _)| (cell.row, cell.action, cell.kind) == (row, action, kind))
+                    .map(|(_, sign)| *sign);
+                let sign = match signs.next() {
+                    Some(Sign::Held) if signs.all(|sign| sign == Sign::Held) => "✓",
+                    Some(_) => "✗",
                     None if point.applies_to(kind) => ".",
                     None => "",
                 };
@@ -169,6 +170,20 @@ pub(crate) fn shown(results: &[(Cell, Sign)]) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+#[test]
+fn a_cell_that_failed_once_is_shown_as_failed() {
+    let mut seed = Seed::new("a failed cell");
+    let cell = Cell::drawn(&mut seed, 0, Action::Error, Kind::Sqlite);
+    let line = |signs: &[Sign]| {
+        let results: Vec<_> = signs.iter().map(|sign| (cell.clone(), *sign)).collect();
+        let row = shown(&results).lines().nth(2).unwrap().to_owned();
+        row.split_whitespace().skip(1).collect::<String>()
+    };
+    assert_eq!(line(&[Sign::Held, Sign::Held]), ".✓....");
+    assert_eq!(line(&[Sign::Held, Sign::Failed]), ".✗....");
+    assert_eq!(line(&[]), "......");
 }
 
 #[test]

@@ -13,7 +13,8 @@
 //! TERCET_TEST_MATRIX=all cargo test -p tercet --test crash_matrix -- --nocapture
 //! ```
 //!
-//! `TERCET_TEST_MATRIX=hot::` runs all cells of the failpoints whose names contain that.
+//! `TERCET_TEST_MATRIX=hot::` runs all cells of the failpoints whose names contain that. `TERCET_TEST_MATRIX_ROUNDS=10` runs
+//! what is chosen so often, each time with other victims, calls and delays.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -57,7 +58,7 @@ use crate::seed::Seed;
 /// Of the harness; the systems of this test say themselves what they run on.
 const DATABASES: harness::databases::Kind = harness::databases::Kind::Sqlite;
 
-/// Systems of each kind at once.
+/// Systems of each kind of database at once.
 const SYSTEMS: usize = 2;
 
 /// Cells that wait for a system of their kind.
@@ -105,7 +106,11 @@ async fn whatever_dies_fails_or_waits_anywhere_nothing_is_lost_and_nothing_doubl
     if Server::shared().await.is_none() {
         kinds.retain(|kind| *kind == Kind::Sqlite);
     }
-    let mut cells = chosen(&mut seed, !form.is_empty(), &kinds);
+    let rounds = std::env::var("TERCET_TEST_MATRIX_ROUNDS").ok();
+    let rounds = rounds.map_or(1, |text| text.parse::<u32>().expect("a number"));
+    let mut cells: Vec<Cell> = (0..rounds)
+        .flat_map(|_| chosen(&mut seed, !form.is_empty(), &kinds))
+        .collect();
     if !matches!(form.as_str(), "" | "all") {
         cells.retain(|cell| cell.point().name.contains(&form));
         assert!(!cells.is_empty(), "no failpoint's name contains {form}");
