@@ -49,17 +49,28 @@ impl World {
     /// Waits until no transaction is open. Those that never end are named.
     pub(crate) async fn settled(&self) {
         let open = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
         let ending = until("every transaction to end", || async {
-            *open.lock().unwrap() = self.open().await?;
+            match self.open().await {
+                Ok(found) => *open.lock().unwrap() = found,
+                Err(why) => {
+                    *failed.lock().unwrap() = Some(why);
+                    return None;
+                }
+            }
             open.lock().unwrap().is_empty().then_some(())
         });
         let ended = tokio::time::timeout(PATIENCE * 9 / 10, ending).await;
         let open = open.into_inner().unwrap();
-        assert!(ended.is_ok(), "still open: {open:#?}");
+        let failed = failed.into_inner().unwrap();
+        assert!(
+            ended.is_ok(),
+            "still open: {open:#?}\nthe last time that nobody could say: {failed:?}"
+        );
     }
 
-    /// Transactions that are open, a few of them; none when the coordinator can't say.
-    async fn open(&self) -> Option<Vec<Transaction>> {
+    /// Transactions that are open, a few of them; or why the coordinator can't say.
+    async fn open(&self) -> Result<Vec<Transaction>, String> {
         let request = ListTransactionsRequest {
             states: [
                 TransactionState::Trying,
@@ -72,8 +83,12 @@ impl World {
             ..ListTransactionsRequest::default()
         };
         let mut client = self.shop.admin();
-        let listed = client.list_transactions(request).await.ok()?;
-        Some(listed.into_inner().transactions)
+        let listed = client.list_transactions(request);
+        match tokio::time::timeout(Duration::from_secs(5), listed).await {
+            Ok(Ok(listed)) => Ok(listed.into_inner().transactions),
+            Ok(Err(status)) => Err(format!("{status:?}")),
+            Err(_) => Err("no answer in 5 s".to_owned()),
+        }
     }
 
     /// Waits until everything has ended, then checks the files, and that every answer still stands.
