@@ -32,6 +32,8 @@ mod answers;
 mod clocks;
 mod database;
 mod drained;
+#[path = "ground/server.rs"]
+mod ground;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 mod kills;

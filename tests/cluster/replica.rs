@@ -42,8 +42,6 @@ pub(crate) struct Replica {
     pub(crate) from_clients: Proxy,
     from_peers: Proxy,
     to_database: Proxy,
-    /// `HOST:PORT` of the server behind that.
-    database: String,
     to_participants: Vec<Proxy>,
     /// Words before the command, for example `env NAME=VALUE`.
     pub(crate) wrapper: Vec<String>,
@@ -66,8 +64,7 @@ impl Replica {
             port,
             from_clients: Proxy::start(own.clone()).await,
             from_peers: Proxy::start(own).await,
-            to_database: Proxy::start(database.clone()).await,
-            database,
+            to_database: Proxy::start(database).await,
             to_participants,
             wrapper: Vec::new(),
             server: None,
@@ -93,7 +90,9 @@ impl Replica {
     pub(crate) fn write_file(&self, shop: &Shop, advertise: &str, more: &str) {
         let through = self.to_database.address().to_string();
         let url = shop.databases.url(Service::Coordinator);
-        let url = url.replace(&self.database, &through);
+        let (user, server) = url.split_once('@').unwrap();
+        let (_, database) = server.split_once('/').unwrap();
+        let url = format!("{user}@{through}/{database}");
         let port = self.port;
         let mut text = format!(
             "listen = \"127.0.0.1:{port}\"\nhttp_listen = \"127.0.0.1:0\"\nadvertise = \"{advertise}\"\n[log]\nurl = \"{url}\"\n{more}\n"

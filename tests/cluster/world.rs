@@ -8,10 +8,9 @@ use tercet_checker::{Expected, Report, check_places};
 use tercet_client::{Client, RetryPolicy};
 use tercet_proto::tercet::v1::admin_service_client::AdminServiceClient;
 use tercet_proto::tercet::v1::{ListTransactionsRequest, Transaction, TransactionState};
-use tercet_test_databases::{Options, PrivateServer};
 
 use crate::answers::{Answers, Told};
-use crate::harness::databases::Databases;
+use crate::ground::{self, Ground};
 use crate::harness::shop::Shop;
 use crate::harness::{PATIENCE, patiently, until};
 use crate::load::{Load, Notes};
@@ -53,14 +52,14 @@ pub(crate) enum Stocked {
     Fully,
 }
 
-/// Three coordinators and the shop on one server.
+/// Three coordinators and the shop on one server, or on one cluster of them.
 pub(crate) struct World {
     pub(crate) shop: Shop,
     pub(crate) replicas: Vec<Replica>,
     pub(crate) answers: Arc<Answers>,
     stocked: Stocked,
     /// The last to go.
-    pub(crate) server: PrivateServer,
+    pub(crate) server: Ground,
 }
 
 impl World {
@@ -78,13 +77,12 @@ impl World {
 
     /// The services are up and seeded, the coordinators aren't.
     pub(crate) async fn prepare(stocked: Stocked, settings: &str) -> Option<Self> {
-        let server = PrivateServer::get(Options::default()).await?;
         let folder = TempDir::new().unwrap();
-        let databases = Databases::on(&server, folder.path()).await;
+        let (server, databases, addresses) = ground::start(folder.path()).await?;
         let mut shop = Shop::down_with(folder, databases, "1s", "");
         let mut replicas = Vec::new();
-        for number in 0..3 {
-            let replica = Replica::prepare(&shop, server.address(), number).await;
+        for (number, address) in addresses.into_iter().enumerate() {
+            let replica = Replica::prepare(&shop, address, number).await;
             replica.write_file(&shop, &replica.advertised(), settings);
             replicas.push(replica);
         }
@@ -252,6 +250,7 @@ impl World {
     /// for.
     pub(crate) async fn check(&self) -> Report {
         self.settled().await;
+        ground::caught_up(&self.server).await;
         let mut expected = Expected::settled();
         for (sku, quantity, ..) in self.seeds() {
             expected = expected.seeded(sku, quantity);

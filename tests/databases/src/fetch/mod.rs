@@ -209,7 +209,11 @@ impl Installation {
         };
         Ok(Self {
             kind: self.kind,
-            root: copy(&self.root, "server")?,
+            // The installed one is open to all.
+            root: match self.root.parent() {
+                Some(_) => copy(&self.root, "server")?,
+                None => self.root.clone(),
+            },
             beside: match &self.beside {
                 Some(beside) => Some(copy(beside, "beside")?),
                 None => None,
@@ -245,9 +249,9 @@ impl Installation {
         run(Command::new("cp").arg("-r").arg(&self.template).arg(data))
     }
 
-    /// Whether it is a copy in that folder.
+    /// Whether what had to be copied of it is in that folder.
     pub(crate) fn is_in(&self, folder: &Path) -> bool {
-        self.root.starts_with(folder)
+        self.roots().any(|root| root.starts_with(folder))
     }
 
     /// Whether a process of `nobody` can read the installation: every folder above it is open to others.
