@@ -2,7 +2,7 @@
 //! With `TERCET_TEST_RACES=1000` a thousand of each kind.
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -52,7 +52,7 @@ impl Course {
         world.seed_sku(before.sku, before.stocked).await;
         world.create(campaign("c", before.sku)).await;
         let mut hasty = campaign("hasty", before.sku);
-        hasty.payment_time = Some(duration(Duration::from_millis(600)));
+        hasty.payment_time = Some(duration(Duration::from_millis(1_500)));
         world.create(hasty).await;
         Some(Self {
             world: Rc::new(world),
@@ -109,6 +109,17 @@ fn fork(random: &mut StdRng) -> StdRng {
     StdRng::seed_from_u64(random.random())
 }
 
+/// The longest head start, in ms, of the payment before the cancel, and of the time-out before the notice. Whoever wins gives the
+/// other more, so that the races stay close on a machine of any speed.
+static BEFORE_CANCEL: AtomicU64 = AtomicU64::new(200);
+static BEFORE_NOTICE: AtomicU64 = AtomicU64::new(1_000);
+
+fn handicap(of: &AtomicU64, has_won: bool) {
+    let now = of.load(Ordering::Relaxed);
+    let next = if has_won { now * 3 / 4 } else { now * 3 / 2 };
+    of.store(next.clamp(10, 5_000), Ordering::Relaxed);
+}
+
 async fn cancel_against_pay(world: Rc<World>, user: String, mut random: StdRng) -> Order {
     let order = world.place(&user, "c", quantity(&mut random)).await;
     let payment_no = world.begin(&order).await;
@@ -121,7 +132,7 @@ async fn cancel_against_pay(world: Rc<World>, user: String, mut random: StdRng) 
             .await;
     };
     let cancel = async {
-        after(&mut other, 250).await;
+        after(&mut other, BEFORE_CANCEL.load(Ordering::Relaxed)).await;
         world.cancel(&order).await
     };
     let ((), cancelled) = tokio::join!(pay, cancel);
@@ -130,6 +141,7 @@ async fn cancel_against_pay(world: Rc<World>, user: String, mut random: StdRng) 
             matches!(order.state(), OrderState::Paid | OrderState::Cancelled)
         })
         .await;
+    handicap(&BEFORE_CANCEL, end.state() == OrderState::Paid);
     let verdict = if end.state() == OrderState::Paid {
         assert_eq!(reason(&cancelled.unwrap_err()), "WRONG_STATE");
         ReportVerdict::Accepted
@@ -163,7 +175,7 @@ async fn notice_against_time_out(world: Rc<World>, user: String, mut random: Std
     };
     // A busy machine may have taken so long that nobody tells the provider any more.
     let mut control = world.control();
-    after(&mut random, 600).await;
+    after(&mut random, BEFORE_NOTICE.load(Ordering::Relaxed)).await;
     let end = tercet_proto::shop::provider::v1::EndChargeRequest {
         payment_no: paying.payment_no.clone(),
         outcome: ChargeState::Succeeded.into(),
@@ -171,6 +183,7 @@ async fn notice_against_time_out(world: Rc<World>, user: String, mut random: Std
     };
     let was_paid = control.end_charge(end).await.is_ok();
     let end = world.until(&order.order_no, is_over).await;
+    handicap(&BEFORE_NOTICE, end.state() == OrderState::TimedOut);
     if was_paid {
         let verdict = if end.state() == OrderState::Paid {
             ReportVerdict::Accepted
@@ -293,7 +306,7 @@ async fn success_against_success(world: Rc<World>, user: String, mut random: Std
     };
     let cancel = async {
         if three.random_bool(0.3) {
-            after(&mut three, 90).await;
+            after(&mut three, 400).await;
             let cancelled = world.cancel(&order).await;
             won(&cancelled)
         } else {
