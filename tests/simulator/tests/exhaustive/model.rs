@@ -103,7 +103,8 @@ pub(crate) enum Action {
     Crash {
         lands: bool,
     },
-    /// A coordinator takes over; of an old one that is alive the append under way lands or doesn't.
+    /// A coordinator that is alive is fenced, its append under way having landed or not; where there is none any more, the
+    /// other one takes over: it reads the row then, and the old one has gone on in between.
     TakeOver {
         lands: bool,
     },
@@ -332,8 +333,9 @@ impl Model for Small {
                         owner.answers.clear();
                     }
                     world.old = Some(owner);
+                } else {
+                    world.take_over();
                 }
-                world.take_over();
             }
             Action::Client => world.client_step(self),
             Action::Cancel => {
