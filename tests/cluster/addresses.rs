@@ -7,13 +7,13 @@ use crate::harness::patiently;
 use crate::harness::shop::free_port;
 use crate::load::{Load, Manners};
 use crate::seed::Seed;
-use crate::world::{Stocked, TAKE_OVER_AFTER, World, settings};
+use crate::world::{LENIENT, Stocked, TAKE_OVER_AFTER, World, settings};
 
 /// Serves for a while with the first coordinator at a wrong address. No error may get past the client.
 async fn serve_with(world: &mut World, seed: &mut Seed, name: &str, advertise: &str) {
     world.replicas[0].kill().await;
     let replica = &world.replicas[0];
-    replica.write_file(&world.shop, advertise, &settings(TAKE_OVER_AFTER));
+    replica.write_file(&world.shop, advertise, &settings(LENIENT));
     world.replicas[0].start().await;
     world.whole(1).await;
     let manners = Manners {
@@ -30,7 +30,7 @@ async fn serve_with(world: &mut World, seed: &mut Seed, name: &str, advertise: &
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_address_costs_detours_and_nothing_else() {
     let mut seed = Seed::new("a wrong address");
-    let Some(mut world) = World::start(Stocked::Scarcely).await else {
+    let Some(mut world) = World::start_with(Stocked::Scarcely, LENIENT).await else {
         return;
     };
     let nobody = format!("http://127.0.0.1:{}", free_port());

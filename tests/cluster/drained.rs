@@ -16,8 +16,7 @@ use tokio::time::Instant;
 
 use crate::harness::scripted::Scripted;
 use crate::harness::shop::participant;
-use crate::harness::until;
-use crate::world::{Stocked, TAKE_OVER_AFTER, World};
+use crate::world::{Stocked, World, moment};
 
 const OPEN: usize = 10_000;
 /// Entries of a batch.
@@ -25,7 +24,7 @@ const BATCH: usize = 250;
 /// What the participant takes for a call.
 const TAKES: Duration = Duration::from_millis(100);
 /// A busy machine may take so long; what was measured is printed.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(4);
 
 /// Decided to confirm, with one branch that hasn't been called yet.
 fn confirming(gid: &str) -> GlobalTransaction {
@@ -59,7 +58,8 @@ fn confirming(gid: &str) -> GlobalTransaction {
     }
 }
 
-/// What a coordinator leaves that dies after it has decided all of them.
+/// What a coordinator leaves that goes after it has decided all of them. It says so, as every one that drains: how soon a
+/// silent one is followed is for [`crate::kills`] to say, and the times can be those that a busy machine keeps.
 async fn leave_open(world: &World) {
     let url = DatabaseUrl::parse(world.shop.databases.url(Service::Coordinator)).unwrap();
     let options = StoreOptions {
@@ -82,13 +82,14 @@ async fn leave_open(world: &World) {
         let verdicts = dead.write(Lane(0), &batch).await.unwrap();
         assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Written));
     }
+    dead.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_open_transactions_are_taken_over_and_finished_in_seconds() {
     let slow = Arc::new(Scripted::start().await);
     let settings = format!(
-        "[cluster]\ntake_over_after = \"4s\"\nbeat_every = \"500ms\"\n{}",
+        "[limits]\ndrain_grace = \"2s\"\n{}",
         participant(
             "slow",
             &slow.address.to_string(),
@@ -99,8 +100,7 @@ async fn ten_thousand_open_transactions_are_taken_over_and_finished_in_seconds()
     let Some(mut world) = World::prepare(Stocked::Fully, &settings).await else {
         return;
     };
-    world.replicas[0].start().await;
-    leave_open(&world).await;
+    world.up().await;
     let confirms: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
     let answering = tokio::spawn({
         let (slow, confirms) = (Arc::clone(&slow), Arc::clone(&confirms));
@@ -120,26 +120,21 @@ async fn ten_thousand_open_transactions_are_taken_over_and_finished_in_seconds()
             }
         }
     });
-    world.up().await;
+    leave_open(&world).await;
     let began = Instant::now();
-    let first = until("the first to be taken over", || async {
-        let status = world.replicas[0].status().await?;
-        (status.adopted > 0).then(Instant::now)
-    })
-    .await;
-    println!(
-        "taking over begins {:?} after the last start; take_over_after is {TAKE_OVER_AFTER:?}",
-        began.elapsed()
-    );
-    let ending = until("all of them to end", || async {
-        let sessions = world.replicas[1].sessions().await?;
-        let is_over = sessions.len() == 3 && sessions.iter().all(|session| session.open == 0);
-        is_over.then(Instant::now)
-    });
-    let ended = tokio::time::timeout(LIMIT, ending)
+    let ending = async {
+        loop {
+            let sessions = world.replicas[1].sessions().await.unwrap_or_default();
+            if sessions.len() == 3 && sessions.iter().all(|session| session.open == 0) {
+                return began.elapsed();
+            }
+            moment(20).await;
+        }
+    };
+    let took = tokio::time::timeout(LIMIT, ending)
         .await
         .expect("all of them end in seconds");
-    println!("{OPEN} adopted and finished in {:?}", ended - first);
+    println!("{OPEN} adopted and finished in {took:?}");
     answering.abort();
 
     let mut adopted = Vec::new();
@@ -147,11 +142,9 @@ async fn ten_thousand_open_transactions_are_taken_over_and_finished_in_seconds()
         adopted.push(replica.status().await.unwrap().adopted);
     }
     println!("adopted by each: {adopted:?}");
-    assert_eq!(
-        adopted.iter().sum::<u64>(),
-        OPEN as u64,
-        "each by one of them"
-    );
+    // A page whose answer was lost is found again, and not counted.
+    let adopted: u64 = adopted.iter().sum();
+    assert!(adopted <= OPEN as u64, "one of them by two: {adopted}");
     let confirms = confirms.lock().unwrap().clone();
     assert_eq!(confirms.len(), OPEN);
     let repeated = confirms.values().filter(|count| **count > 1).count();
