@@ -10,6 +10,7 @@
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "names say it")]
 
 mod flows;
+mod orders;
 mod ports;
 mod races;
 mod steps;

@@ -293,6 +293,11 @@ impl World {
         PointsServiceClient::new(channel(self.points.addresses().grpc.port()))
     }
 
+    /// The coordinator, asked about transactions.
+    pub(crate) fn transactions(&self) -> tercet_client::Client {
+        tercet_client::Client::lazy([at(self.ports.coordinator).to_string()]).unwrap()
+    }
+
     pub(crate) fn stock(&self) -> StockServiceClient<Channel> {
         StockServiceClient::new(channel(self.stock.addresses().grpc.port()))
     }
