@@ -9,6 +9,7 @@ use crate::{
     CallContext, Error, RetryPolicy,
     channels::{Channels, Used},
     retry::{self, Jitter, Next, Repeat},
+    trace::CallSpan,
 };
 
 /// What a call needs: connections, policy and the caller's context. Cheap to clone.
@@ -33,12 +34,35 @@ impl Caller {
         F: Fn(Channel, Request<Q>) -> Fut,
         Fut: Future<Output = Result<Response<R>, Status>>,
     {
+        let mut span = CallSpan::begin::<Q>(self.context.traceparent_text());
+        let answer = self.attempts(request, repeat, send, span.as_ref()).await;
+        if let (Some(span), Err(error)) = (&mut span, &answer) {
+            span.fail(error.to_string());
+        }
+        answer
+    }
+
+    async fn attempts<Q, R, F, Fut>(
+        &self,
+        request: Q,
+        repeat: Repeat,
+        send: F,
+        span: Option<&CallSpan>,
+    ) -> Result<R, Error>
+    where
+        Q: Clone,
+        F: Fn(Channel, Request<Q>) -> Fut,
+        Fut: Future<Output = Result<Response<R>, Status>>,
+    {
         let deadline = self.deadline();
         let mut rounds = Rounds::new(self, repeat);
         loop {
             let (used, channel) = self.channels.current();
             let mut outgoing = Request::new(request.clone());
             self.context.trace_into(outgoing.metadata_mut());
+            if let Some(span) = span {
+                span.trace_into(outgoing.metadata_mut());
+            }
             let since = Instant::now();
             outgoing.set_timeout(deadline.saturating_duration_since(since));
             let status = match timeout_at(deadline, send(channel, outgoing)).await {

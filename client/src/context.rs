@@ -76,6 +76,11 @@ impl CallContext {
         self.deadline
     }
 
+    /// The trace that the call continues.
+    pub(crate) fn traceparent_text(&self) -> Option<&str> {
+        self.traceparent.as_ref()?.to_str().ok()
+    }
+
     /// Puts the trace, not the deadline, into outgoing metadata.
     pub(crate) fn trace_into(&self, metadata: &mut MetadataMap) {
         if let Some(value) = &self.traceparent {

@@ -47,6 +47,7 @@ mod execute;
 mod outcome;
 mod retry;
 mod steps;
+mod trace;
 mod watch;
 
 #[cfg(feature = "fake")]

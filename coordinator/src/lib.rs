@@ -8,6 +8,7 @@
 //! - [`Coordinator::start`]: a whole coordinator, as `tercet serve` runs it and as tests do;
 //! - `api`: the rpcs, in the order of checks that the contract fixes;
 //! - `transactions`: one task for each open transaction, and how they are found;
+//! - `alerts`: telling people what needs them;
 //! - `cluster`: other coordinators on the same log;
 //! - `participants`: calls out, and what their answers mean;
 //! - `validate`, `view`, `errors`: requests in, messages and errors out;
@@ -19,6 +20,7 @@
 //! What must never happen here: a decision; an answer before its facts are durable; a durable step that dies with
 //! its client's connection; a lock that is held across an `await`; a queue, cache or retry without a bound.
 
+mod alerts;
 mod api;
 mod clock;
 mod cluster;
@@ -31,6 +33,7 @@ mod participants;
 mod pauses;
 mod server;
 mod surroundings;
+mod telemetry;
 mod transactions;
 mod validate;
 mod view;

@@ -8,6 +8,8 @@
 //! - [`server`] binds, serves gRPC and HTTP, and stops: gently by [`Drain`], or at once by `abort`;
 //! - [`readiness`] is what `/readyz` and `grpc.health.v1` answer from;
 //! - [`metrics`] is what `/metrics` answers from, a registry for each server;
+//! - [`traces`] makes spans, one tracer for each server, and sends them by OTLP;
+//! - [`webhook`] posts signed documents in the background;
 //! - [`telemetry`] sends the log to standard error. Standard output belongs to the one `ready` line.
 //!
 //! Must never: know what a transaction or an order is.
@@ -18,6 +20,8 @@ pub mod metrics;
 pub mod readiness;
 pub mod server;
 pub mod telemetry;
+pub mod traces;
+pub mod webhook;
 
 mod clock;
 mod deadline;

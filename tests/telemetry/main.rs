@@ -11,11 +11,16 @@
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 
+mod alerts;
+mod document;
 mod figures;
+mod promtool;
 mod queries;
+mod receiver;
 mod rig;
 mod scrape;
 mod stuck;
+mod traces;
 
 use harness::databases::Kind;
 

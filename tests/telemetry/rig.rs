@@ -69,11 +69,35 @@ impl Rig {
 
     /// Begins a transaction of one branch whose try is done, and waits for its decision.
     pub(crate) async fn confirmed(&self, gid: &str) -> Transaction {
-        let mut client = self.client();
-        let executing = client.execute_transaction(execute(gid));
+        let deciding = self.decided(gid);
         let trying = async { self.participant.expect("try").await.done() };
-        let (answer, ()) = tokio::join!(executing, trying);
+        let (transaction, ()) = tokio::join!(deciding, trying);
+        transaction
+    }
+
+    /// The same where something else answers the try.
+    pub(crate) async fn decided(&self, gid: &str) -> Transaction {
+        let mut client = self.client();
+        let answer = client.execute_transaction(execute(gid)).await;
         answer.unwrap().into_inner().transaction.unwrap()
+    }
+
+    /// Answers every try with OK and everything else with `status` for as long as `future` takes.
+    pub(crate) async fn confirming<T>(
+        &self,
+        future: impl Future<Output = T>,
+        status: &Status,
+    ) -> T {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                value = &mut future => return value,
+                call = self.participant.call() => match call.phase().as_str() {
+                    "try" => call.done(),
+                    _ => call.fail(status.clone()),
+                },
+            }
+        }
     }
 
     /// Answers every call with `status` for as long as `future` takes.

@@ -167,6 +167,26 @@ pub(super) const ADOPTED: Definition = Definition::counter(
     &[],
 );
 
+pub(crate) const ALERTS_RAISED: Definition = Definition::counter(
+    "tercet_alerts_raised_total",
+    "Attentions and parkings of branches and transactions, each counted once by each process that drives them.",
+    &[
+        Label {
+            name: "participant",
+            values: "the configured participants; empty for what is nobody's, or one that is not configured any more",
+        },
+        Label {
+            name: "cause",
+            values: "`refused`, `overdue`, `unconfigured`, `initiator`, `parked`, `other`",
+        },
+    ],
+);
+pub(crate) const ALERTS_TOLD: Definition = Definition::counter(
+    "tercet_alerts_told_total",
+    "Alerts logged and, where there is a webhook, posted: one for all of a participant and cause within the repeat time.",
+    &[],
+);
+
 /// The figures of a coordinator, beside those of every server.
 pub const DEFINITIONS: &[&Definition] = &[
     &BEGUN,
@@ -192,4 +212,6 @@ pub const DEFINITIONS: &[&Definition] = &[
     &BEAT_AGE,
     &SESSIONS,
     &ADOPTED,
+    &ALERTS_RAISED,
+    &ALERTS_TOLD,
 ];

@@ -14,6 +14,7 @@ mod transactions;
 
 pub(crate) use calls::{CallFamilies, CallMeters};
 pub use definitions::DEFINITIONS;
+pub(crate) use definitions::{ALERTS_RAISED, ALERTS_TOLD};
 pub(crate) use gauges::LiveGauges;
 pub(crate) use log::LogMeters;
-pub(crate) use transactions::{Observed, TransactionMeters};
+pub(crate) use transactions::{Observed, TransactionMeters, reason_name};

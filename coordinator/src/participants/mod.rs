@@ -26,6 +26,7 @@ use std::sync::Arc;
 use tercet_core::{BranchIndex, CallReport, Gid, ParticipantName};
 
 pub(crate) use breaker::BreakerState;
+pub(crate) use classify::outcome_of;
 pub(crate) use endpoints::AddressError;
 use endpoints::Endpoints;
 pub(crate) use metadata::CallOrder;

@@ -1,6 +1,8 @@
 //! Why a coordinator doesn't start, or stops by itself. Each is one line for people.
 
 use tercet_log::{Failure, LogError, OpenError, UrlError};
+use tercet_service::config::AlertsError;
+use tercet_service::traces::TracesError;
 use tercet_service::{ListenError, ServeError};
 
 /// Why a coordinator doesn't start.
@@ -21,6 +23,12 @@ pub enum StartError {
     /// The times of the cluster don't go together.
     #[error("cluster: {0}")]
     Cluster(String),
+    /// `[alerts]` can't be followed.
+    #[error(transparent)]
+    Alerts(#[from] AlertsError),
+    /// `[telemetry]` can't be followed.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// What is open can't be read from the log.
     #[error("log: can't read the open transactions: {0}")]
     Recovery(#[from] LogError),

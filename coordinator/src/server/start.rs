@@ -19,8 +19,9 @@ use crate::clock::Clock;
 use crate::cluster::{self, Cluster, Lease, Leased, Times};
 use crate::config::Config;
 use crate::json::Schemas;
-use crate::metrics::{CallMeters, LiveGauges, LogMeters, TransactionMeters};
+use crate::metrics::{CallMeters, LiveGauges, LogMeters};
 use crate::participants::Participants;
+use crate::telemetry::Telemetry;
 use crate::transactions::Transactions;
 use crate::{Connect, Surroundings};
 
@@ -86,7 +87,7 @@ impl Coordinator {
         store: Arc<dyn TransactionLog>,
         surroundings: Surroundings<L>,
     ) -> Result<Running, StartError> {
-        start_on(config, drain, store, surroundings, Copy::Current).await
+        Box::pin(start_on(config, drain, store, surroundings, Copy::Current)).await
     }
 }
 
@@ -106,7 +107,7 @@ async fn start_configured(config: Config, drain: Drain, copy: Copy) -> Result<Ru
     let wait = config.log.startup_wait.get();
     let options = store_options(&config, &url)?;
     let store = open(&url, &advertised, &options, wait, &system.clock).await?;
-    start_on(config, drain, store, system, copy).await
+    Box::pin(start_on(config, drain, store, system, copy)).await
 }
 
 async fn start_on<L: Listener>(
@@ -128,15 +129,17 @@ async fn start_on<L: Listener>(
     let participants = Participants::new(&config, &connect, &clock, &families)
         .map_err(|error| StartError::Participant(error.to_string()))?;
     let held = Arc::downgrade(&store);
+    let advertised: Arc<str> = advertised.into();
+    let telemetry = Telemetry::start(&config, &metrics, &advertised, &clock)?;
     let (log, cluster) = join(&config, store, &connect, &metrics).await?;
     let transactions = Transactions::new(
         &config,
         log,
         Arc::new(participants),
         cluster,
-        advertised.into(),
+        advertised,
         clock,
-        TransactionMeters::new(&metrics),
+        telemetry,
     );
     // What follows may take longer than others wait for a sign of life.
     cluster::run_beat(&transactions);
@@ -256,7 +259,12 @@ fn serve<L: Listener>(
         transactions: transactions.clone(),
         schemas: Schemas::default(),
         limits: config.limits.clone(),
-        sample_ratio: config.telemetry.sample_ratio.get(),
+        // Where this server makes traces, the call has decided already whether it is sampled.
+        sample_ratio: if transactions.shared().telemetry.tracing.is_on() {
+            0.0
+        } else {
+            config.telemetry.sample_ratio.get()
+        },
         drain: drain.clone(),
         started_at: Instant::now(),
     }));
@@ -274,6 +282,7 @@ fn serve<L: Listener>(
         .descriptors(tercet_proto::FILE_DESCRIPTOR_SET)
         .readiness(readiness.clone())
         .metrics(metrics, Some(refresh))
+        .tracing(&transactions.shared().telemetry.tracing)
         .drain_grace(grace + GRACE_MARGIN)
         .before_stop(drain::drain(transactions.clone(), grace));
     Ok(bound.start(services, drain.clone())?)
@@ -293,6 +302,12 @@ fn run_background(
     let token = stopped.clone().cancelled_owned();
     tokio::spawn(async move {
         tokio::select! { () = purge => {}, () = drained => {}, () = token => {} }
+    });
+    let telling = transactions.clone();
+    let token = stopped.clone().cancelled_owned();
+    tokio::spawn(async move {
+        let told = telling.shared().telemetry.alerts.run();
+        tokio::select! { () = told => {}, () = token => {} }
     });
     let transactions = transactions.clone();
     let drained = drain.begun_owned();

@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::log_health::LogHealth;
-use crate::metrics::TransactionMeters;
 use crate::participants::Participants;
 use crate::pauses::Pauses;
+use crate::telemetry::Telemetry;
 
 /// What all transactions share.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) admission: Admission,
     pub(crate) gauges: Arc<Gauges>,
-    pub(crate) meters: Arc<TransactionMeters>,
+    pub(crate) telemetry: Telemetry,
     pub(crate) stage: StageCell,
     pub(crate) clock: Clock,
     pub(super) tasks: TaskTracker,
@@ -51,7 +51,7 @@ impl Transactions {
         cluster: Option<Arc<Cluster>>,
         advertised: Arc<str>,
         clock: Clock,
-        meters: TransactionMeters,
+        telemetry: Telemetry,
     ) -> Self {
         let limits = &config.limits;
         Self {
@@ -66,7 +66,7 @@ impl Transactions {
                 registry: Registry::new(),
                 admission: Admission::new(limits.undecided, limits.waiting_per_participant),
                 gauges: Arc::default(),
-                meters: Arc::new(meters),
+                telemetry,
                 stage: StageCell::default(),
                 clock,
                 tasks: TaskTracker::new(),

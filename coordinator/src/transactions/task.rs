@@ -7,6 +7,7 @@
 //! Must never: decide anything; change the state but through the run; go on once the stage says that it is over.
 
 mod effects;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -27,11 +28,13 @@ use super::message::{Message, Order};
 use super::registration::Registration;
 use super::waiters::{Question, Waiters};
 use super::{Stage, UndecidedSlot, Watched};
+use crate::alerts::Flags;
 use crate::clock;
 use crate::errors::ApiError;
 use crate::metrics::Observed;
 use crate::participants::Waiting;
 use crate::view::{Detail, Shown};
+use trace::Trace;
 
 /// The command that the begin itself is.
 pub(super) const BEGIN: CommandId = CommandId(0);
@@ -85,6 +88,8 @@ pub(super) struct Task {
     slot: Option<UndecidedSlot>,
     gauge: Gauge,
     observed: Observed,
+    flags: Flags,
+    trace: Trace,
     /// One for each branch of a decided transaction that hasn't ended.
     waiting: Vec<Option<Waiting>>,
     watched: Option<watch::Sender<Watched>>,
@@ -98,7 +103,8 @@ impl Task {
         origin: Origin,
     ) -> Self {
         let gauge = Gauge::new(Arc::clone(&registration.shared.gauges));
-        let observed = Observed::new(Arc::clone(&registration.shared.meters));
+        let observed = Observed::new(Arc::clone(&registration.shared.telemetry.meters));
+        let trace = Trace::new(registration.shared.telemetry.tracing.clone());
         let mut task = Self {
             registration,
             inbox,
@@ -115,6 +121,8 @@ impl Task {
             slot: None,
             gauge,
             observed,
+            flags: Flags::default(),
+            trace,
             waiting: Vec::new(),
             watched: None,
         };
@@ -132,6 +140,7 @@ impl Task {
     /// Goes on with what the log holds: the same questions are asked as of a live transaction.
     fn recovered(&mut self) {
         self.observed.known(self.run.transaction().state);
+        self.trace.recovered();
         let is_undecided = self.run.transaction().state == TransactionState::Trying;
         if is_undecided && self.slot.is_none() {
             self.slot = Some(self.registration.shared.admission.recovered());
@@ -312,7 +321,12 @@ impl Task {
             return;
         }
         let transaction = self.run.transaction();
-        self.observed.look(transaction);
+        if let Some(decision) = self.observed.look(transaction) {
+            self.trace.decided(transaction, decision);
+        }
+        let shared = &self.registration.shared;
+        self.flags
+            .look(transaction, &shared.participants, &shared.telemetry.alerts);
         let is_undecided = transaction.state == TransactionState::Trying;
         self.gauge
             .update(transaction, is_undecided || !self.run.is_quiet());

@@ -90,6 +90,7 @@ impl Verb {
             "action",
             service = self.served.service(),
             gid = context.gid(),
+            trace_id = context.trace_id(),
             branch = context.branch(),
             phase = %context.phase,
             attempt = context.attempt,

@@ -74,6 +74,12 @@ pub struct BranchContext {
 }
 
 impl BranchContext {
+    /// The id of the trace that the call belongs to; empty where it has none.
+    pub fn trace_id(&self) -> &str {
+        let trace = self.traceparent.as_deref().and_then(|text| text.get(3..35));
+        trace.unwrap_or_default()
+    }
+
     /// The transaction's id.
     pub fn gid(&self) -> &str {
         &self.key.gid

@@ -7,11 +7,12 @@
 
 mod definitions;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tercet_service::Metrics;
 use tercet_service::metrics::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, Refresh};
+use tercet_service::traces::{Span, SpanKind, Tracing};
 
 pub use definitions::DEFINITIONS;
 use definitions::{
@@ -20,6 +21,7 @@ use definitions::{
 };
 
 use crate::clock::now_micros;
+use crate::context::BranchContext;
 use crate::error::ActionError;
 use crate::fence::{Fence, FenceDb, FenceVerdict, Phase};
 use crate::outbox::{Outbox, OutboxDb};
@@ -36,6 +38,7 @@ pub(crate) struct Meters {
     hot_batches: HistogramVec,
     from_memory: IntCounter,
     in_flight: Gauge,
+    tracing: OnceLock<Tracing>,
 }
 
 impl Default for Meters {
@@ -47,12 +50,34 @@ impl Default for Meters {
             hot_batches: metrics.histograms(&HOT_BATCHES),
             from_memory: metrics.counter(&HOT_FROM_MEMORY),
             in_flight: metrics.gauge(&IN_FLIGHT),
+            tracing: OnceLock::new(),
             metrics,
         }
     }
 }
 
 impl Meters {
+    /// From now on spans are made by this.
+    pub(crate) fn trace_by(&self, tracing: Tracing) {
+        // The server is started once.
+        let _second = self.tracing.set(tracing);
+    }
+
+    /// A span for the SQL transaction of a call, if the call is traced.
+    pub(crate) fn sql_span(&self, context: &BranchContext, database: &'static str) -> Option<Span> {
+        let tracing = self.tracing.get()?;
+        let parent = context.traceparent.as_deref()?;
+        let mut span = tracing.span("SQL transaction", SpanKind::Client, parent);
+        if !span.is_recording() {
+            return None;
+        }
+        span.set("db.system.name", database);
+        span.set("tercet.gid", context.gid().to_owned());
+        span.set("tercet.branch", context.branch().to_owned());
+        span.set("tercet.phase", context.phase.as_str());
+        Some(span)
+    }
+
     /// A verdict stands: what it wrote is committed, or it wrote nothing.
     pub(crate) fn verdict(&self, service: &'static str, phase: Phase, verdict: FenceVerdict) {
         let labels = [service, phase.as_str(), verdict_name(verdict)];

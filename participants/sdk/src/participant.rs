@@ -12,6 +12,7 @@ use tercet_database::Connections;
 use tercet_proto::tercet::v1::fence_service_server::FenceServiceServer;
 use tercet_proto::tercet::v1::initiator_service_server::InitiatorServiceServer;
 use tercet_service::Services;
+use tercet_service::traces::Tracing;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::util::BoxCloneSyncService;
@@ -242,6 +243,18 @@ impl<D: FenceDb> Participant<D> {
     /// What deletes old fence rows.
     pub fn cleaner(&self) -> Cleaner<D> {
         Cleaner::new(self.fence.clone())
+    }
+
+    /// Makes spans by `tracing`.
+    pub(crate) fn trace_by(mut self, tracing: &Tracing) -> Self {
+        self.fence.meters().trace_by(tracing.clone());
+        self.services = self.services.tracing(tracing);
+        self
+    }
+
+    /// What it is called.
+    pub(crate) fn called(&self) -> &'static str {
+        self.services.called()
     }
 
     /// What is to be served, and what runs beside it. `settler` settles a branch when somebody asks for it.

@@ -17,6 +17,7 @@ use tercet_service::{
     Addresses, Bound, ConfigDuration, Drain, Endpoint, Listen, ListenAddress, ListenError, Running,
     ServeError,
     config::{Telemetry, Tls},
+    traces::{TracesError, Tracing},
 };
 use thiserror::Error;
 use tokio::task::JoinSet;
@@ -184,6 +185,9 @@ pub enum StartError {
     /// Its server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// Its traces.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The coordinator's endpoints.
     #[error("coordinator.endpoints: {0}")]
     Coordinator(#[source] tercet_client::Error),
@@ -195,7 +199,7 @@ impl StartError {
         match self {
             Self::Open(error) => error.is_retryable(),
             Self::Database(error) => classify(error).is_retryable(),
-            Self::Listen(_) | Self::Serve(_) | Self::Coordinator(_) => false,
+            Self::Listen(_) | Self::Serve(_) | Self::Traces(_) | Self::Coordinator(_) => false,
         }
     }
 }
@@ -227,6 +231,8 @@ pub async fn start<D: FenceDb>(
     let database = participant.fence().database().clone();
     let started = async {
         let client = config.client()?;
+        let tracing = Tracing::start(&config.telemetry, participant.called())?;
+        let participant = participant.trace_by(&tracing);
         let bound = Bound::bind(&config.listen(port)).await?;
         let coordinator = GrpcCoordinator::new(&client, config.coordinator.endpoints.len());
         let stop = participant.fence().stop().clone();

@@ -7,7 +7,7 @@ pub const MASK: &str = "***";
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     !key.ends_with("_file")
-        && ["password", "secret", "token"]
+        && ["password", "secret", "token", "webhook"]
             .iter()
             .any(|word| key.contains(word))
 }

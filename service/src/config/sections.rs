@@ -3,9 +3,14 @@
 //! Their names are fixed. What isn't effective yet is refused where it is read, so that nobody believes in a
 //! lock that isn't there: [`NotYet`] takes a key's name and refuses every value.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
+use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{ConfigDuration, Endpoint, mask::MASK};
+use crate::Metrics;
+use crate::webhook::{Secret, SecretError, Webhook};
 
 /// A key that is known but has no effect in this version. It can't be given a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,13 +84,16 @@ pub struct Access {
     pub trusted_proxies: Option<NotYet>,
 }
 
-/// `[telemetry]`: the log and, later, traces.
+/// `[telemetry]`: the log and traces.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// Where traces go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub otlp_endpoint: Option<NotYet>,
+    /// Where traces go: an OTLP receiver that speaks gRPC, `http://HOST:4317`.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "plain_endpoint"
+    )]
+    pub otlp_endpoint: Option<Endpoint>,
     /// Share of transactions that are traced, 0 to 1. Counts once there is an `otlp_endpoint`.
     pub sample_ratio: Ratio,
     /// What is logged, for example `info` or `info,tercet_coordinator=debug`.
@@ -103,6 +111,19 @@ impl Default for Telemetry {
             log_format: LogFormat::default(),
         }
     }
+}
+
+/// The receiver is an agent of the same machine or pod as a rule; TLS to it isn't offered yet.
+fn plain_endpoint<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Endpoint>, D::Error> {
+    let endpoint = Endpoint::deserialize(deserializer)?;
+    if endpoint.is_tls() {
+        return Err(de::Error::custom(format!(
+            "expected http://HOST:PORT, found \"{endpoint}\": TLS to the receiver is not available in this version"
+        )));
+    }
+    Ok(Some(endpoint))
 }
 
 /// A share between 0 and 1.
@@ -198,13 +219,80 @@ pub enum LogFormat {
 }
 
 /// `[alerts]`: whom to tell when a transaction needs attention.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alerts {
-    /// Where alerts are posted.
+    /// Where alerts are posted: `http://` or `https://`. Shown to nobody, because such URLs often open a door.
+    #[serde(skip_serializing)]
+    pub webhook: Option<WebhookUrl>,
+    /// The file that holds what signs them, at least 16 bytes. Needed with `webhook`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<NotYet>,
-    /// What signs them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook_secret_file: Option<NotYet>,
+    pub webhook_secret_file: Option<PathBuf>,
+    /// How long what follows an alert of the same participant and cause is gathered into one more.
+    pub repeat_every: ConfigDuration,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            webhook: None,
+            webhook_secret_file: None,
+            repeat_every: ConfigDuration::from_secs(300),
+        }
+    }
+}
+
+/// Why `[alerts]` can't be followed. One line that names the key.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertsError {
+    /// Nothing signs them.
+    #[error("alerts.webhook_secret_file: a webhook needs a secret that signs what is posted")]
+    NoSecret,
+    /// The secret isn't one.
+    #[error("alerts.webhook_secret_file: {0}")]
+    Secret(#[from] SecretError),
+}
+
+impl Alerts {
+    /// Starts what posts alerts, if anything is to. Needs a Tokio runtime.
+    pub fn start(&self, metrics: &Metrics) -> Result<Option<Webhook>, AlertsError> {
+        let Some(WebhookUrl(to)) = &self.webhook else {
+            return Ok(None);
+        };
+        let file = self.webhook_secret_file.as_ref();
+        let secret = Secret::read(file.ok_or(AlertsError::NoSecret)?)?;
+        Ok(Some(Webhook::start(to.clone(), secret, metrics)))
+    }
+}
+
+/// `alerts.webhook`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookUrl(Uri);
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl FromStr for WebhookUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri = text.parse::<Uri>().ok();
+        let uri = uri.filter(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+        });
+        // What was found isn't repeated: it may be a secret with a typing error.
+        uri.map(Self)
+            .ok_or_else(|| "expected a URL such as \"https://alerts.example/tercet\"".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for WebhookUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
 }

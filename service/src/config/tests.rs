@@ -240,12 +240,12 @@ fn what_is_not_effective_yet_is_refused_by_name() {
             "tercet.toml: access.trusted_proxies: is not effective in this version, remove the key",
         ),
         (
-            "[telemetry]\notlp_endpoint = \"http://a:1\"",
-            "tercet.toml: telemetry.otlp_endpoint: is not effective in this version, remove the key",
+            "[telemetry]\notlp_endpoint = \"https://a:1\"",
+            "tercet.toml: telemetry.otlp_endpoint: expected http://HOST:PORT, found \"https://a:1\": TLS to the receiver is not available in this version",
         ),
         (
-            "[alerts]\nwebhook = \"http://a:1\"",
-            "tercet.toml: alerts.webhook: is not effective in this version, remove the key",
+            "[alerts]\nwebhook = \"ftp://a/secret\"",
+            "tercet.toml: alerts.webhook: expected a URL such as \"https://alerts.example/tercet\"",
         ),
     ] {
         assert_eq!(refusal(text), line);

@@ -10,7 +10,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{Bound, CLOSE_LIMIT, ServeError, Services};
 use crate::{
-    Drain, Listener, Readiness, deadline::DeadlineLayer, http, killable::KillableListener, metrics,
+    Drain, Listener, Readiness,
+    deadline::DeadlineLayer,
+    http,
+    killable::KillableListener,
+    metrics,
+    traces::{TraceLayer, Tracing},
 };
 
 /// Streams a single connection may carry at once. Thousands of small calls on one connection can end in
@@ -33,6 +38,7 @@ pub(super) struct Server {
     names: Vec<&'static str>,
     drain: Drain,
     drain_grace: Duration,
+    tracing: Tracing,
     before_stop: BoxFuture<'static, ()>,
     stop: CancellationToken,
     kill: CancellationToken,
@@ -63,6 +69,7 @@ impl Server {
             .http2_max_header_list_size(HEADERS_BYTES_MAX)
             .http2_keepalive_interval(Some(KEEP_ALIVE_EVERY))
             .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+            .layer(TraceLayer(services.tracing.clone()))
             .layer(DeadlineLayer)
             .add_routes(routes.routes())
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
@@ -82,6 +89,7 @@ impl Server {
             names: services.names,
             drain,
             drain_grace: services.drain_grace,
+            tracing: services.tracing,
             before_stop: services.before_stop,
             stop,
             kill,
@@ -114,7 +122,13 @@ impl Server {
             self.finish_own_work().await;
         }
         mirror.abort();
-        self.close().await
+        let tracing = self.tracing.clone();
+        let is_killed = self.kill.is_cancelled();
+        let closed = self.close().await;
+        if !is_killed {
+            tracing.shutdown().await;
+        }
+        closed
     }
 
     async fn finish_own_work(&mut self) {

@@ -11,7 +11,7 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{Metrics, Readiness, metrics::Refresh};
+use crate::{Metrics, Readiness, metrics::Refresh, traces::Tracing};
 
 /// The grace period where none is configured.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -24,6 +24,7 @@ pub struct Services {
     pub(super) descriptors: Vec<&'static [u8]>,
     pub(super) http: axum::Router,
     pub(super) metrics: Option<(Metrics, Option<Refresh>)>,
+    pub(super) tracing: Tracing,
     pub(super) readiness: Readiness,
     pub(super) drain_grace: Duration,
     pub(super) before_stop: BoxFuture<'static, ()>,
@@ -38,6 +39,7 @@ impl Default for Services {
             descriptors: Vec::new(),
             http: axum::Router::new(),
             metrics: None,
+            tracing: Tracing::off(),
             readiness: Readiness::new(),
             drain_grace: DRAIN_GRACE,
             before_stop: Box::pin(std::future::ready(())),
@@ -88,6 +90,18 @@ impl Services {
     pub fn metrics(mut self, metrics: &Metrics, refresh: Option<Refresh>) -> Self {
         self.metrics = Some((metrics.clone(), refresh));
         self
+    }
+
+    /// Opens a span for each gRPC call, and sends what is left when the server has stopped.
+    #[must_use]
+    pub fn tracing(mut self, tracing: &Tracing) -> Self {
+        self.tracing = tracing.clone();
+        self
+    }
+
+    /// What the server is called; see [`name`](Self::name).
+    pub fn called(&self) -> &'static str {
+        self.name
     }
 
     /// Adds HTTP routes, for example a console.

@@ -36,8 +36,18 @@ impl Task {
             Urgency::Lazy if self.waiters.want_completion() => Urgency::Forced,
             urgency => urgency,
         };
+        let span = self.trace.append(next);
         let appended = self.registration.shared.log.append(entry, urgency);
-        self.append = appended.boxed().fuse();
+        self.append = if span.is_recording() {
+            let traced = async move {
+                let verdict = appended.await;
+                drop(span);
+                verdict
+            };
+            traced.boxed().fuse()
+        } else {
+            appended.boxed().fuse()
+        };
     }
 
     fn start_call(&mut self, call: Call) {
@@ -45,17 +55,27 @@ impl Task {
         let Some(branch) = transaction.branches.get(call.branch) else {
             return;
         };
+        let mut span = self.trace.call(transaction, &call);
         let order = CallOrder {
             gid: transaction.gid.clone(),
             call,
             definition: Arc::clone(&branch.definition),
             options: Arc::clone(&transaction.options),
-            trace_parent: Arc::clone(&transaction.trace_parent),
+            trace_parent: span
+                .traceparent()
+                .map_or_else(|| Arc::clone(&transaction.trace_parent), Into::into),
             try_deadline: transaction.try_deadline,
         };
         let participants = Arc::clone(&self.registration.shared.participants);
-        self.calls
-            .push(async move { participants.call(order).await }.boxed());
+        let called = async move {
+            let report = participants.call(order).await;
+            if let Some(error) = &report.error {
+                span.set("rpc.grpc.status_code", i64::from(error.code));
+                span.fail(error.message.clone());
+            }
+            report
+        };
+        self.calls.push(called.boxed());
     }
 
     fn start_check(&mut self) {
@@ -64,9 +84,13 @@ impl Task {
             return;
         };
         let gid = transaction.gid.clone();
-        let trace_parent = Arc::clone(&transaction.trace_parent);
+        let span = self.trace.check(transaction);
+        let trace_parent: Arc<str> = span
+            .traceparent()
+            .map_or_else(|| Arc::clone(&transaction.trace_parent), Into::into);
         let participants = Arc::clone(&self.registration.shared.participants);
         let check = async move {
+            let _span = span;
             participants
                 .ask_initiator(gid, &initiator, &trace_parent)
                 .await

@@ -193,6 +193,7 @@ impl<D: FenceDb> Fence<D> {
         request: &[u8],
     ) -> Result<Bytes, ActionError> {
         action.check(request)?;
+        let span = self.meters.sql_span(context, D::NAME);
         let mut reruns = Reruns::new();
         let answer = loop {
             match self.run_once(action, context, request).await {
@@ -200,6 +201,7 @@ impl<D: FenceDb> Fence<D> {
                 answer => break answer,
             }
         };
+        drop(span);
         let verdict = match &answer {
             Ok((_, verdict)) => *verdict,
             Err(ActionError::Fenced(refusal)) => FenceVerdict::Refuse(*refusal),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use sqlx::Database as _;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
@@ -194,6 +195,8 @@ impl<T: HotTable> HotRows<T> {
             }
             _ => {}
         }
+        // Its time in the queue included: that is what a call on a hot row waits for.
+        let _span = fence.meters().sql_span(&context, T::Db::NAME);
         for _ in 0..HOPS_MAX {
             let permit = fence.admit()?;
             let (answer, answered) = oneshot::channel();
