@@ -71,7 +71,13 @@ impl Meters {
         if !span.is_recording() {
             return None;
         }
-        span.set("db.system.name", database);
+        // As the conventions of OpenTelemetry spell them.
+        let system = match database {
+            "SQLite" => "sqlite",
+            "MySQL" => "mysql",
+            other => other,
+        };
+        span.set("db.system.name", system);
         span.set("tercet.gid", context.gid().to_owned());
         span.set("tercet.branch", context.branch().to_owned());
         span.set("tercet.phase", context.phase.as_str());
