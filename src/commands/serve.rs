@@ -11,9 +11,13 @@ pub(super) async fn run(command: Serve) -> Result<(), Failure> {
     telemetry::init(&config.telemetry);
     let drain = drain_on_signals()?;
     let running = if command.restored {
-        started(&drain, Coordinator::start_restored(config, drain.clone())).await?
+        started(
+            &drain,
+            Box::pin(Coordinator::start_restored(config, drain.clone())),
+        )
+        .await?
     } else {
-        started(&drain, Coordinator::start(config, drain.clone())).await?
+        started(&drain, Box::pin(Coordinator::start(config, drain.clone()))).await?
     };
     running.announce();
     running.wait().await.map_err(Failure::failed)
