@@ -86,8 +86,9 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
 fn alerts(url: &str, secret: &tempfile::TempDir, repeat_every: &str) -> String {
     let file = secret.path().join("secret");
     std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+    let file = file.display();
     format!(
-        "[retry]\ninitial = \"1ms\"\n[alerts]\nwebhook = \"{url}\"\nwebhook_secret_file = {file:?}\nrepeat_every = \"{repeat_every}\"\n"
+        "[retry]\ninitial = \"1ms\"\n[alerts]\nwebhook = \"{url}\"\nwebhook_secret_file = '{file}'\nrepeat_every = \"{repeat_every}\"\n"
     )
 }
 

@@ -1,6 +1,7 @@
 //! What Prometheus reads, read by its own tool: the figures of every server, the alert rules with their tests, and every
 //! expression of the dashboard.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -82,7 +83,9 @@ fn expressions(value: &serde_json::Value, found: &mut Vec<String>) {
             }
         }
         serde_json::Value::Array(values) => {
-            values.iter().for_each(|value| expressions(value, found));
+            for value in values {
+                expressions(value, found);
+            }
         }
         _ => {}
     }
@@ -106,7 +109,11 @@ async fn every_expression_of_the_dashboard_is_one() {
     for (number, expression) in dashboard().iter().enumerate() {
         let expression = expression.replace("$__rate_interval", "5m");
         let expression = serde_json::to_string(&expression).unwrap();
-        rules += &format!("  - record: dashboard:{number}\n    expr: {expression}\n");
+        writeln!(
+            rules,
+            "  - record: dashboard:{number}\n    expr: {expression}"
+        )
+        .unwrap();
     }
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("dashboard.yml");

@@ -1,5 +1,6 @@
 //! One trace a transaction, from the client to each participant's SQL, and the same one after a restart.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -202,10 +203,10 @@ async fn a_retry_after_a_restart_is_in_the_same_trace_and_linked_to_its_begin() 
     };
     let retry = spans.iter().find(is_it).unwrap();
     let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
     };
     assert_eq!(hex(&retry.span.trace_id), trace_id);
     assert!(sent.contains(&hex(&retry.span.span_id)), "{sent}");
