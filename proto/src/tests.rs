@@ -47,7 +47,11 @@ fn the_contracts_rpcs_are_described() {
             "ListTransactions RetryTransaction ParkTransaction ResumeTransaction ForceBranch \
              ListParticipants PauseParticipant ResumeParticipant GetStatus ListAuditRecords",
         ),
-        ("tercet.v1.FenceService", "ListBranches GetBranch"),
+        // The last one is an addition to the contract.
+        (
+            "tercet.v1.FenceService",
+            "ListBranches GetBranch SettleBranch",
+        ),
         ("tercet.v1.InitiatorService", "CheckTransaction"),
         ("tercet.v1.ParticipantStream", "Carry"),
         ("shop.stock.v1.ReserveStockService", "Try Confirm Cancel"),

@@ -1,8 +1,8 @@
 //! The figures of a coordinator (`/metrics`).
 //!
-//! What happens is counted where it happens, by handles that were made at the start: [`TransactionMeters`] for the
-//! life of transactions, [`CallMeters`] for each participant, [`LogMeters`] for the log. What is so now is read from
-//! the live state just before the figures are asked for ([`LiveGauges`]); nothing is counted twice.
+//! What happens is counted where it happens, by handles that were made at the start: `TransactionMeters` for the
+//! life of transactions, `CallMeters` for each participant, `LogMeters` for the log. What is so now is read from
+//! the live state just before the figures are asked for (`LiveGauges`); nothing is counted twice.
 //!
 //! Must never: read the database, or wait; take a label's value from a request.
 
