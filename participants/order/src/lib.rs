@@ -18,6 +18,7 @@ mod mysql;
 mod number;
 mod order;
 mod peer;
+mod sale;
 mod split;
 mod sqlite;
 mod state;

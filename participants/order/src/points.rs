@@ -2,15 +2,14 @@
 
 use tercet_client::{Branch, CallContext, Execute};
 use tercet_participant::{ActionError, Refusal};
-use tercet_proto::shop::order::v1::PayOrderActionRequest;
 use tercet_proto::shop::points::v1::SpendPointsRequest;
-use tercet_proto::shop::stock::v1::{SellStockRequest, StockSource};
 use tonic::Status;
 
 use super::attempt::refused;
 use super::desk::{DOMAIN, Desk, busy, refusal};
 use super::flow::{Flows, refused_for_good};
-use crate::order::{Hold, Order};
+use crate::order::Order;
+use crate::sale::sale;
 use crate::state::{Event, State, next};
 
 /// How often a payment is tried that something else got in the way of.
@@ -65,23 +64,7 @@ impl PointsPay {
 
 /// The order first, so that who loses a race disturbs nobody.
 fn transaction(execute: Execute, order: &Order, round: i64) -> Execute {
-    let takes_held = order.standing.hold == Hold::Held;
-    let pay = PayOrderActionRequest {
-        order_no: order.number.clone(),
-        payment_no: String::new(),
-        takes_held,
-    };
-    let source = if takes_held {
-        StockSource::Held
-    } else {
-        StockSource::Available
-    };
-    let sell = SellStockRequest {
-        sku: order.submission.sku.clone(),
-        quantity: order.submission.quantity,
-        source: source.into(),
-        order_no: order.stock_ref.clone(),
-    };
+    let (pay, sell) = sale(order, String::new());
     let mut execute = execute
         .sequential()
         .label("order_no", &order.number)

@@ -23,6 +23,16 @@ pub(in super::super) struct Payment {
     pub(in super::super) attempts: i64,
 }
 
+/// The columns of [`Payment`] with the rest of a statement.
+macro_rules! select_payment {
+    ($rest:literal) => {
+        concat!(
+            "select payment_no, order_no, amount_cents, state, redirect_url, round, due_at, attempts from payment ",
+            $rest
+        )
+    };
+}
+
 /// Writes an attempt that the payment service has to be told of; false when its number is taken.
 pub(in super::super) async fn insert(
     connection: &mut Connection,
@@ -51,13 +61,10 @@ pub(in super::super) async fn get(
     connection: &mut Connection,
     payment_no: &str,
 ) -> sqlx::Result<Option<Payment>> {
-    sqlx::query_as(
-        "select payment_no, order_no, amount_cents, state, redirect_url, round, due_at, attempts from payment \
-         where payment_no = ?",
-    )
-    .bind(payment_no)
-    .fetch_optional(connection)
-    .await
+    sqlx::query_as(select_payment!("where payment_no = ?"))
+        .bind(payment_no)
+        .fetch_optional(connection)
+        .await
 }
 
 /// From one of two states to another; false when it is in neither. Nobody is told of it any more.
@@ -115,14 +122,11 @@ pub(in super::super) async fn due(
     until: i64,
     limit: i64,
 ) -> sqlx::Result<Vec<Payment>> {
-    sqlx::query_as(
-        "select payment_no, order_no, amount_cents, state, redirect_url, round, due_at, attempts from payment \
-         where due_at <= ? order by due_at limit ?",
-    )
-    .bind(until)
-    .bind(limit)
-    .fetch_all(connection)
-    .await
+    sqlx::query_as(select_payment!("where due_at <= ? order by due_at limit ?"))
+        .bind(until)
+        .bind(limit)
+        .fetch_all(connection)
+        .await
 }
 
 /// Moves the time of a payment that still is as it was read: whoever does so tells of it.

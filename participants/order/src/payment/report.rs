@@ -6,9 +6,8 @@ use std::time::Duration;
 use tercet_client::{Branch, CallContext, Execute};
 use tercet_participant::{ActionError, error_status, is_id};
 use tercet_proto::shop::order::v1::{
-    PayOrderActionRequest, PaymentOutcome, PaymentVerdict as Verdict, ReportPaymentRequest,
+    PaymentOutcome, PaymentVerdict as Verdict, ReportPaymentRequest,
 };
-use tercet_proto::shop::stock::v1::{SellStockRequest, StockSource};
 use tonic::{Code, Status};
 
 use super::super::attempt;
@@ -16,7 +15,8 @@ use super::super::desk::{DOMAIN, again};
 use super::Payments;
 use super::queries::{self, Payment};
 use crate::money::{Meaning, ORDER_BRANCH, PaymentState, meaning};
-use crate::order::{Hold, Order};
+use crate::order::Order;
+use crate::sale::sale;
 use crate::state::{Event, No, next};
 
 /// How long one report may take in all; the payment service asks again.
@@ -219,23 +219,7 @@ impl Payments {
 
 /// The order first, so that who loses a race disturbs nobody.
 fn transaction(execute: Execute, order: &Order, payment: &Payment) -> Execute {
-    let takes_held = order.standing.hold == Hold::Held;
-    let pay = PayOrderActionRequest {
-        order_no: order.number.clone(),
-        payment_no: payment.payment_no.clone(),
-        takes_held,
-    };
-    let source = if takes_held {
-        StockSource::Held
-    } else {
-        StockSource::Available
-    };
-    let sell = SellStockRequest {
-        sku: order.submission.sku.clone(),
-        quantity: order.submission.quantity,
-        source: source.into(),
-        order_no: order.stock_ref.clone(),
-    };
+    let (pay, sell) = sale(order, payment.payment_no.clone());
     execute
         .sequential()
         .label("order_no", &order.number)

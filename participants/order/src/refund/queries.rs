@@ -28,6 +28,17 @@ pub(in super::super) struct Refund {
     pub(in super::super) attempts: i64,
 }
 
+/// The columns of [`Refund`] with the rest of a statement.
+macro_rules! select_refund {
+    ($rest:literal) => {
+        concat!(
+            "select refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, round, ",
+            "due_at, attempts from refund ",
+            $rest
+        )
+    };
+}
+
 /// Writes a refund that is asked for; false when the order has one of that request, or its number is taken.
 pub(in super::super) async fn insert(
     connection: &mut Connection,
@@ -60,13 +71,10 @@ pub(in super::super) async fn get(
     connection: &mut Connection,
     refund_no: &str,
 ) -> sqlx::Result<Option<Refund>> {
-    sqlx::query_as(
-        "select refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, round, due_at, \
-         attempts from refund where refund_no = ?",
-    )
-    .bind(refund_no)
-    .fetch_optional(connection)
-    .await
+    sqlx::query_as(select_refund!("where refund_no = ?"))
+        .bind(refund_no)
+        .fetch_optional(connection)
+        .await
 }
 
 pub(in super::super) async fn by_request(
@@ -74,14 +82,11 @@ pub(in super::super) async fn by_request(
     order_no: &str,
     request_id: &str,
 ) -> sqlx::Result<Option<Refund>> {
-    sqlx::query_as(
-        "select refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, round, due_at, \
-         attempts from refund where order_no = ? and request_id = ?",
-    )
-    .bind(order_no)
-    .bind(request_id)
-    .fetch_optional(connection)
-    .await
+    sqlx::query_as(select_refund!("where order_no = ? and request_id = ?"))
+        .bind(order_no)
+        .bind(request_id)
+        .fetch_optional(connection)
+        .await
 }
 
 /// How many refunds of an order were ever asked for.
@@ -158,14 +163,11 @@ pub(in super::super) async fn due(
     until: i64,
     limit: i64,
 ) -> sqlx::Result<Vec<Refund>> {
-    sqlx::query_as(
-        "select refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, round, due_at, \
-         attempts from refund where due_at <= ? order by due_at limit ?",
-    )
-    .bind(until)
-    .bind(limit)
-    .fetch_all(connection)
-    .await
+    sqlx::query_as(select_refund!("where due_at <= ? order by due_at limit ?"))
+        .bind(until)
+        .bind(limit)
+        .fetch_all(connection)
+        .await
 }
 
 /// Moves the time of a refund that still is as it was read: whoever does so drives it on.
