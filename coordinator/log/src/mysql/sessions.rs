@@ -4,6 +4,7 @@
 //! isn't fenced, so that whoever fences it meets that change, on a cluster too. Whoever is fenced can't come to own
 //! anything afterwards.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -80,18 +81,26 @@ impl SharedLog for MySqlStore {
 
     async fn adopt(&self, from: SessionId, limit: usize) -> Result<Adopted, LogError> {
         let (to, limit) = (self.session.id, limit.clamp(1, ADOPT_MAX));
-        let page = |ahead| {
-            self.asking.change(move |guard| {
-                guard.ask(async move |connection| adopt(connection, to, from, limit, ahead).await)
+        let is_first = AtomicBool::new(true);
+        let page = || {
+            self.asking.change(|guard| {
+                // Whoever lost a page to somebody else looks further on, each survivor somewhere else.
+                let ahead = if is_first.swap(false, Ordering::Relaxed) {
+                    0
+                } else {
+                    1 + i64::from(uuid::Uuid::now_v7().as_bytes()[15]) % PAGES_AHEAD
+                };
+                guard.ask(async move |connection| {
+                    let page = adopt(connection, to, from, limit, ahead).await?;
+                    Ok(page.map(|(rows, hinted)| (rows, hinted, ahead)))
+                })
             })
         };
-        let (rows, hinted) = page(0).await?.ok_or_else(fenced)?;
+        let (rows, hinted, ahead) = page().await?.ok_or_else(fenced)?;
         if !rows.is_empty() || hinted == 0 {
-            return Ok(adopted(rows, hinted == limit));
+            return Ok(adopted(rows, hinted == limit || ahead > 0));
         }
-        // Somebody else took all of that page: look further on, each survivor somewhere else.
-        let ahead = 1 + i64::from(uuid::Uuid::now_v7().as_bytes()[15]) % PAGES_AHEAD;
-        let (rows, _) = page(ahead).await?.ok_or_else(fenced)?;
+        let (rows, ..) = page().await?.ok_or_else(fenced)?;
         Ok(adopted(rows, true))
     }
 

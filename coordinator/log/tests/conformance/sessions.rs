@@ -39,11 +39,23 @@ fn names(transactions: &[Stored]) -> Vec<&str> {
         .collect()
 }
 
+/// How often a survivor asks again for a page that the database refused: where nodes certify, others may be faster often.
+const REFUSED_MAX: usize = 100;
+
 /// Adopts everything that `from` has left, in pages of `limit`.
 async fn adopt_all(survivor: &Store, from: SessionId, limit: usize) -> Vec<Stored> {
     let mut all = Vec::new();
+    let mut refused = 0;
     loop {
-        let page = shared(survivor).adopt(from, limit).await.unwrap();
+        let page = match shared(survivor).adopt(from, limit).await {
+            Ok(page) => page,
+            // Not adopted: an adopted page of which nobody was told would be missed below.
+            Err(error) if error.is_retryable() && refused < REFUSED_MAX => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => panic!("{error} (after {refused} refusals)"),
+        };
         assert!(page.transactions.len() <= limit);
         assert!(page.damaged.is_empty());
         all.extend(page.transactions);
