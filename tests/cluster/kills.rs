@@ -17,7 +17,7 @@ const OPEN: usize = 200;
 /// What others need beyond the take-over time.
 const MARGIN: Duration = Duration::from_secs(2);
 /// A busy machine may take so many times longer. What was measured is printed.
-const GENEROUS: u32 = 4;
+const GENEROUS: u32 = 10;
 
 /// Begins transactions at the coordinator of that number; nothing but their initiator decides them.
 async fn begin(world: &World, number: usize, prefix: &str) -> Vec<OpenTransaction> {
