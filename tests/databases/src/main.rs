@@ -1,5 +1,6 @@
 //! For `cargo xtask` and for people: `test-databases fetch` fetches, `test-databases serve` runs a server until its
-//! standard input ends, and says its url on the first line of standard output. With `mysql` behind it, MySQL proper; with `galera`, what a cluster needs.
+//! standard input ends, and says its url on the first line of standard output. With `mysql` behind it, MySQL proper; with `galera`, what a cluster needs;
+//! with `chromium`, the browser of `tests/browser`.
 //!
 //! Exit code 3 with one line on standard error: there is no server to be had on this machine.
 
@@ -16,11 +17,12 @@ async fn main() -> ExitCode {
     let done = match words[..] {
         ["fetch"] => fetch::fetch(Kind::MariaDb).map(|_| ()),
         ["fetch", "mysql"] => fetch::fetch(Kind::MySql).map(|_| ()),
+        ["fetch", "chromium"] => fetch::chromium().map(|_| ()),
         ["fetch", "galera"] => fetch::fetch(Kind::Galera).map(|_| ()),
         ["serve"] => serve(Kind::MariaDb).await,
         ["serve", "mysql"] => serve(Kind::MySql).await,
         _ => {
-            eprintln!("usage: test-databases fetch [mysql | galera] | serve [mysql]");
+            eprintln!("usage: test-databases fetch [mysql | galera | chromium] | serve [mysql]");
             return ExitCode::from(2);
         }
     };

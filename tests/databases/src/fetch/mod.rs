@@ -6,6 +6,7 @@
 //! do, and `dpkg -x` only unpacks. Processes that fetch at the same time wait for the first.
 
 mod apt;
+mod chromium;
 mod galera;
 mod mariadb;
 mod mysql;
@@ -18,6 +19,7 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 use apt::run;
+pub use chromium::{Chromium, chromium};
 pub use promtool::promtool;
 
 /// Which server.
