@@ -248,7 +248,7 @@ impl World {
 
     /// Waits until everything has ended, then checks the databases, and that every answer still stands wherever it is asked
     /// for.
-    pub(crate) async fn check(&self) -> Report {
+    pub(crate) async fn check(&mut self) -> Report {
         self.settled().await;
         ground::caught_up(&self.server).await;
         let mut expected = Expected::settled();
@@ -267,8 +267,14 @@ impl World {
             (confirmed, told.len() - confirmed),
             "the log holds what the clients were told, no more and no less"
         );
-        for replica in &self.replicas {
-            self.answers.still_stand(replica.transactions()).await;
+        let answers = Arc::clone(&self.answers);
+        for number in 0..self.replicas.len() {
+            let standing = answers.still_stand(self.replicas[number].transactions());
+            tokio::pin!(standing);
+            // One that was fenced while it stood still may notice it, and end, only now.
+            while tokio::time::timeout(TURN, &mut standing).await.is_err() {
+                self.up().await;
+            }
         }
         report
     }
