@@ -1,4 +1,8 @@
-//! Whether the log takes appends: readiness goes red when it hasn't for longer than [`PATIENCE`].
+//! Whether the log does what it is there for: readiness goes red when it hasn't for longer than [`PATIENCE`].
+//!
+//! Failures are those of appends, of looking up a gid and of raising the beat: a call that finds no log ends with its
+//! look-up, long before anything is appended, and a coordinator that nobody calls has its beat alone. Only an append
+//! that is taken ends them, or a read after a time without any failure: a log that can be read may still take nothing.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The name of the reason in the readiness.
 const REASON: &str = "log";
 
-/// What the appends of all transactions say about the log.
+/// What all that is asked of the log says about it.
 #[derive(Debug, Default)]
 pub(crate) struct LogHealth {
     /// Microseconds since the epoch of the first failure since the last success; 0: none.

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use crate::answers::Told;
+use crate::harness::process::run;
 use crate::harness::{patiently, until};
 use crate::load::{message, reason};
 use crate::rig::{Path, Rig};
@@ -150,6 +151,31 @@ async fn frozen_for_longer_than_every_time_out_it_goes_on_where_it_was() {
         })
         .await;
     }
+}
+
+/// Waits until `tercet probe` finds the coordinator so.
+async fn until_ready(rig: &Rig, is_ready: bool) {
+    let endpoint = rig.world.shop.endpoint();
+    let folder = rig.world.shop.folder.path();
+    until(&format!("readiness to be {is_ready}"), || async {
+        let probe = run(&["probe", "--endpoint", &endpoint], folder).await;
+        (probe.status.success() == is_ready).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_gone_a_coordinator_that_nobody_calls_is_not_ready() {
+    let Some(mut rig) = Rig::start(Options::default(), Path::Direct).await else {
+        return;
+    };
+    until_ready(&rig, true).await;
+
+    rig.server.kill9();
+    until_ready(&rig, false).await;
+    rig.server.restart().await;
+
+    until_ready(&rig, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

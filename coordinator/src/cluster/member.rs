@@ -88,10 +88,22 @@ async fn beat(transactions: Transactions, cluster: Arc<Cluster>) {
                 cluster.fenced.cancel();
                 return;
             }
-            Ok(Err(error)) => tracing::warn!(%error, "this coordinator's beat can't be raised"),
-            Err(_) => tracing::warn!("raising this coordinator's beat takes too long"),
+            Ok(Err(error)) => {
+                // Nobody else notices while nothing is appended.
+                note_failure(&transactions);
+                tracing::warn!(%error, "this coordinator's beat can't be raised");
+            }
+            Err(_) => {
+                note_failure(&transactions);
+                tracing::warn!("raising this coordinator's beat takes too long");
+            }
         }
     }
+}
+
+fn note_failure(transactions: &Transactions) {
+    let shared = transactions.shared();
+    shared.health.failed(shared.clock.now());
 }
 
 /// Watches the others, fences who has died, and takes over what fenced sessions have left open.

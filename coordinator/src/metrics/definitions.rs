@@ -145,7 +145,7 @@ pub(super) const LOG_QUEUE: Definition = Definition::gauge(
 );
 pub(super) const LOG_FAILING: Definition = Definition::gauge(
     "tercet_log_failing_seconds",
-    "Time since the log last took an append, while appends fail; else 0.",
+    "Time since appends, look-ups or beats began to fail that no taken append has followed; else 0.",
     &[],
 );
 pub(super) const BEAT_AGE: Definition = Definition::gauge(

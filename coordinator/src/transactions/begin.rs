@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tercet_core::{Begun, Gid, Run};
-use tercet_log::Stored;
+use tercet_log::{LogError, Stored};
 
 use super::registration::Registration;
 use super::task::{BEGIN, Origin, Task};
@@ -85,6 +85,10 @@ impl Transactions {
 
     /// What the log holds of that gid.
     pub(crate) async fn read(&self, gid: &Gid) -> Result<Option<Stored>, ApiError> {
-        self.shared.log.read(gid).await.map_err(ApiError::from)
+        let read = self.shared.log.read(gid).await;
+        if let Err(LogError::Unavailable(_)) = &read {
+            self.shared.health.failed(self.shared.clock.now());
+        }
+        read.map_err(ApiError::from)
     }
 }
