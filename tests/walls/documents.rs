@@ -29,6 +29,44 @@ fn links(file: &File) -> Vec<(usize, String)> {
         .collect()
 }
 
+/// The headings of a document.
+pub(crate) fn headings(text: &str) -> impl Iterator<Item = &str> {
+    lines(text)
+        .filter(|(_, fenced, line)| !fenced && line.starts_with('#'))
+        .map(|(_, _, line)| line.trim_start_matches('#').trim())
+}
+
+/// What a heading is called in a link, as the usual readers of such documents have it.
+pub(crate) fn slug(heading: &str) -> String {
+    heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Links to headings that the document they lead to doesn't have.
+fn broken_anchors(file: &File, text_of: impl Fn(&Path) -> Option<String>) -> Vec<String> {
+    let folder = Path::new(&file.path).parent().unwrap();
+    let broken = |target: &str| {
+        let (path, anchor) = target.split_once('#')?;
+        let text = if path.is_empty() {
+            Some(file.text.clone())
+        } else {
+            text_of(&folder.join(path))
+        };
+        let is_there = headings(&text?).any(|heading| slug(heading) == anchor);
+        (!is_there).then_some(())
+    };
+    links(file)
+        .into_iter()
+        .filter(|(_, target)| !target.contains("://"))
+        .filter(|(_, target)| broken(target).is_some())
+        .map(|(number, target)| format!("{}:{number} {target}", file.path))
+        .collect()
+}
+
 /// Links to files that aren't there. Links to the world are nobody's to check here.
 fn broken_links(file: &File, exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let folder = Path::new(&file.path).parent().unwrap();
@@ -90,6 +128,15 @@ fn the_rules_bite() {
     let broken = broken_links(&file, |path| path == Path::new("docs/docs/a.md"));
     assert_eq!(broken, ["docs/page.md:1 gone.md#x"]);
 
+    let anchors = File::sample(
+        "docs/page.md",
+        "# It's so, `a` b\n[a](#its-so-a-b) [b](#its-not) [c](c.md#x) [d](d.md#gone)",
+    );
+    let broken = broken_anchors(&anchors, |path| {
+        (path == Path::new("docs/c.md")).then(|| "## X".to_owned())
+    });
+    assert_eq!(broken, ["docs/page.md:2 #its-not"]);
+
     let repository = ["src/main.rs".to_owned(), "proto/a.proto".to_owned()];
     assert_eq!(
         missing_paths(&file, &repository),
@@ -104,6 +151,16 @@ fn links_between_documents_lead_somewhere() {
         .flat_map(|file| broken_links(file, |path| root().join(path).exists()))
         .collect();
     holds("a link to a file leads to one", &faults);
+}
+
+#[test]
+fn links_to_headings_find_them() {
+    let text_of = |path: &Path| std::fs::read_to_string(root().join(path)).ok();
+    let faults: Vec<String> = files("md")
+        .iter()
+        .flat_map(|file| broken_anchors(file, text_of))
+        .collect();
+    holds("a link to a heading leads to one", &faults);
 }
 
 #[test]

@@ -4,7 +4,12 @@
 //! rule that stands in the way is changed here, in a commit that says why, never worked around. What clippy can hold is in
 //! `clippy.toml`; what cargo-deny can hold is in `deny.toml`, whose most important parts `dependencies` reads.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 mod core_is_pure;
 mod dependencies;
@@ -13,6 +18,7 @@ mod files;
 mod licences;
 mod protos;
 mod repository;
+mod runbook;
 mod sql;
 mod tokens;
 mod traces;
