@@ -51,6 +51,10 @@ pub(crate) struct Global {
     /// How long a call may take, with all its repeats
     #[arg(long, global = true, default_value = "60s", value_name = "DURATION")]
     pub(crate) timeout: ConfigDuration,
+    /// Who acts, for the audit record; nobody verifies it [default: USER@HOST]
+    // Without clap's default, which would stand in the manual with the name of whoever has made that.
+    #[arg(long = "as", global = true, env = "TERCET_CLI_AS", value_name = "NAME")]
+    pub(crate) operator: Option<String>,
     /// Certificate authority of the coordinator (not effective in this version)
     #[arg(long, global = true, hide = true)]
     pub(crate) ca: Option<PathBuf>,

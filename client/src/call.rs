@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
 
 use crate::{
     CallContext, Error, RetryPolicy,
@@ -12,12 +12,17 @@ use crate::{
     trace::CallSpan,
 };
 
+/// The metadata that says who acts.
+const OPERATOR: &str = "tercet-operator";
+
 /// What a call needs: connections, policy and the caller's context. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) channels: Arc<Channels>,
     pub(crate) policy: Arc<RetryPolicy>,
     pub(crate) context: CallContext,
+    /// Who acts, for the audit.
+    pub(crate) operator: Option<AsciiMetadataValue>,
     pub(crate) jitter: Jitter,
 }
 
@@ -62,6 +67,9 @@ impl Caller {
             self.context.trace_into(outgoing.metadata_mut());
             if let Some(span) = span {
                 span.trace_into(outgoing.metadata_mut());
+            }
+            if let Some(operator) = &self.operator {
+                outgoing.metadata_mut().insert(OPERATOR, operator.clone());
             }
             let since = Instant::now();
             outgoing.set_timeout(deadline.saturating_duration_since(since));

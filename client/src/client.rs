@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tercet_proto::tercet::v1::{
     self as proto, Verdict, transaction_service_client::TransactionServiceClient,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    metadata::AsciiMetadataValue,
+    transport::{Channel, Endpoint},
+};
 
 use crate::{
     Admin, Begin, CallContext, Error, Execute, OpenTransaction, Outcome, RetryPolicy, Watch,
@@ -50,6 +53,7 @@ impl Client {
                 policy: Arc::new(RetryPolicy::for_endpoints(channels.len())),
                 channels: Arc::new(channels),
                 context: CallContext::new(),
+                operator: None,
                 jitter: Jitter::random(),
             },
         })
@@ -66,6 +70,19 @@ impl Client {
     #[must_use]
     pub fn with_jitter(mut self, jitter: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.caller.jitter = Jitter::of(jitter);
+        self
+    }
+
+    /// The same client for a person of that name: what operators do is recorded under it, and so are confirm and cancel, which
+    /// otherwise are an initiator's own. Nobody verifies the name. It is kept as up to 64 characters of visible ASCII; an empty
+    /// one is none.
+    #[must_use]
+    pub fn acting_as(mut self, name: &str) -> Self {
+        let visible = |c: char| if c.is_ascii_graphic() { c } else { '_' };
+        let name: String = name.trim().chars().take(64).map(visible).collect();
+        self.caller.operator = AsciiMetadataValue::try_from(name)
+            .ok()
+            .filter(|name| !name.is_empty());
         self
     }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod migrate;
+mod operator;
 mod participants;
 mod probe;
 mod serve;
@@ -67,6 +68,8 @@ pub(crate) struct Context {
     is_somewhere: bool,
     is_json: bool,
     timeout: Duration,
+    /// Who acts, for the audit.
+    operator: String,
 }
 
 impl Context {
@@ -82,6 +85,7 @@ impl Context {
             is_somewhere,
             is_json: global.json,
             timeout: global.timeout.get(),
+            operator: global.operator.clone().unwrap_or_else(operator::here),
         }
     }
 
@@ -118,7 +122,7 @@ impl Context {
 
     /// A client for what takes as long as it takes.
     pub(crate) fn client_without_deadline(&self) -> Result<Client, Failure> {
-        Ok(Client::lazy(&self.endpoints)?)
+        Ok(Client::lazy(&self.endpoints)?.acting_as(&self.operator))
     }
 
     /// Prints `message` as JSON where that was asked for, else what `text` makes of it.

@@ -229,6 +229,8 @@ pub(crate) fn audit(records: &[AuditRecord], style: Style) -> String {
             "GID",
             "BRANCH",
             "PARTICIPANT",
+            "BEFORE",
+            "AFTER",
             "REASON",
         ],
         style,
@@ -242,6 +244,8 @@ pub(crate) fn audit(records: &[AuditRecord], style: Style) -> String {
             Cell::from(words::clean(&record.gid)),
             Cell::from(words::clean(&record.branch_id)),
             Cell::from(words::clean(&record.participant)),
+            Cell::from(words::clean(&record.before)),
+            Cell::from(words::clean(&record.after)),
             Cell::from(words::clean(&record.reason)),
         ]);
     }

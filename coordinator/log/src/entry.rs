@@ -20,6 +20,8 @@ pub const LABELS_MAX: usize = 1_024;
 pub const PARTICIPANTS_BYTES_MAX: usize = 65_535;
 /// The most bytes of a text in an audit record.
 pub const AUDIT_TEXT_BYTES_MAX: usize = 4_096;
+/// The most bytes of a state in an audit record.
+pub const AUDIT_STATE_BYTES_MAX: usize = 1_024;
 
 /// One conditional change of one transaction.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +80,7 @@ pub(crate) struct DefinitionColumns {
 pub struct AuditRecord {
     /// When.
     pub at: Timestamp,
-    /// The caller's identity; empty where callers aren't identified.
+    /// Whoever acted, as far as that is known.
     pub who: String,
     /// The rpc, for instance `ForceBranch`.
     pub action: String,
@@ -90,6 +92,10 @@ pub struct AuditRecord {
     pub participant: Option<ParticipantName>,
     /// Why, as the person gave it.
     pub reason: String,
+    /// How things stood before, in a few words; empty in records of versions that didn't say.
+    pub before: String,
+    /// How they stood once it was done; they become so in the SQL transaction that has the record.
+    pub after: String,
 }
 
 impl Entry {
@@ -229,10 +235,14 @@ impl AuditRecord {
             branch,
             participant,
             reason,
+            before,
+            after,
         } = self;
         who.len()
             + action.len()
             + reason.len()
+            + before.len()
+            + after.len()
             + gid.as_ref().map_or(0, |gid| gid.as_str().len())
             + branch.as_ref().map_or(0, |branch| branch.as_str().len())
             + participant
@@ -252,7 +262,9 @@ impl AuditRecord {
             self.action.len(),
             AUDIT_TEXT_BYTES_MAX,
         )?;
-        at_most("the reason", self.reason.len(), AUDIT_TEXT_BYTES_MAX)
+        at_most("the reason", self.reason.len(), AUDIT_TEXT_BYTES_MAX)?;
+        at_most("the state before", self.before.len(), AUDIT_STATE_BYTES_MAX)?;
+        at_most("the state after", self.after.len(), AUDIT_STATE_BYTES_MAX)
     }
 }
 

@@ -34,8 +34,8 @@ mod verdict;
 pub use cluster::{Adopted, Beat, Beaten, Fencing, Owner, SessionState, SharedLog};
 pub use codec::DecodeError;
 pub use entry::{
-    AUDIT_TEXT_BYTES_MAX, AuditRecord, BLOB_BYTES_MAX, Entry, LABEL_NAME_BYTES_MAX,
-    LABEL_VALUE_BYTES_MAX, LABELS_MAX, PARTICIPANTS_BYTES_MAX, Row, Write,
+    AUDIT_STATE_BYTES_MAX, AUDIT_TEXT_BYTES_MAX, AuditRecord, BLOB_BYTES_MAX, Entry,
+    LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, PARTICIPANTS_BYTES_MAX, Row, Write,
 };
 pub use group::{BatchObserver, BatchReport, Failure, Log, LogMetrics, LogOptions};
 pub use memory::{MemoryDisk, MemoryStore};

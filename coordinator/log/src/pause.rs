@@ -11,7 +11,7 @@ pub struct Pause {
     pub participant: ParticipantName,
     /// Since when (UTC).
     pub since: Timestamp,
-    /// Who has paused it; empty where callers aren't identified.
+    /// Who has paused it, as far as that is known.
     pub who: String,
     /// Why, as that person gave it.
     pub reason: String,
@@ -26,5 +26,18 @@ impl Pause {
             who: record.who.clone(),
             reason: record.reason.clone(),
         })
+    }
+}
+
+impl AuditRecord {
+    /// The record of pausing or resuming with how the participant was before and is from now on: only the store knows, inside
+    /// the SQL transaction that changes it.
+    pub(crate) fn of_pausing(&self, was_paused: bool, is_paused: bool) -> Self {
+        let word = |is_paused| if is_paused { "paused" } else { "calling" };
+        Self {
+            before: word(was_paused).to_owned(),
+            after: word(is_paused).to_owned(),
+            ..self.clone()
+        }
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn list(filter: &Filter, after: Option<&PageToken>, limit: i64) -> Qu
 pub(crate) fn list_audit(filter: &AuditFilter, before_id: i64, limit: i64) -> QueryBuilder<Db> {
     let AuditFilter { gid, participant } = filter;
     let mut query = QueryBuilder::new(
-        "SELECT id, at, who, action, gid, branch_id, participant, reason FROM audit WHERE id < ",
+        "SELECT id, at, who, action, gid, branch_id, participant, reason, state_before, state_after FROM audit WHERE id < ",
     );
     query.push_bind(before_id);
     if let Some(gid) = gid {

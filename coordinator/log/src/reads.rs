@@ -61,6 +61,8 @@ struct AuditRow {
     branch_id: Option<String>,
     participant: Option<String>,
     reason: String,
+    state_before: String,
+    state_after: String,
 }
 
 impl From<AuditRow> for AuditRecord {
@@ -78,6 +80,8 @@ impl From<AuditRow> for AuditRecord {
                 .participant
                 .and_then(|participant| ParticipantName::parse(&participant).ok()),
             reason: row.reason,
+            before: row.state_before,
+            after: row.state_after,
         }
     }
 }
@@ -132,19 +136,19 @@ pub(super) async fn counts(connection: &mut Connection) -> Result<Counts, sqlx::
     Ok(counts)
 }
 
-/// Pauses a participant or lets it go on, inside the SQL transaction that has recorded it.
+/// Pauses a participant or lets it go on, inside the SQL transaction that records it; says whether it was paused before.
 pub(super) async fn set_paused(
     connection: &mut Connection,
     pause: &Pause,
     is_paused: bool,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let participant = pause.participant.as_str();
     if !is_paused {
-        sqlx::query(queries::RESUME)
+        let deleted = sqlx::query(queries::RESUME)
             .bind(participant)
             .execute(connection)
             .await?;
-        return Ok(());
+        return Ok(deleted.rows_affected() > 0);
     }
     let done = sqlx::query(queries::PAUSE)
         .bind(participant)
@@ -154,8 +158,8 @@ pub(super) async fn set_paused(
         .execute(connection)
         .await;
     match done {
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(()),
-        done => done.map(drop),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(true),
+        done => done.map(|_| false),
     }
 }
 

@@ -90,8 +90,8 @@ pub trait TransactionLog: Send + Sync + 'static {
     async fn append_audit(&self, record: &AuditRecord) -> Result<(), LogError>;
 
     /// Records that a person has paused the record's participant, or has let it go on, and makes that so, as one.
-    /// Pausing one that is paused, and resuming one that isn't, changes nothing and is recorded all the same. Durable when
-    /// it returns; a crash before that leaves both or neither.
+    /// Pausing one that is paused, and resuming one that isn't, changes nothing and is recorded all the same. The store fills
+    /// in what the record says of before and after. Durable when it returns; a crash before that leaves both or neither.
     ///
     /// # Errors
     ///

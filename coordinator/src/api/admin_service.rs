@@ -20,8 +20,8 @@ impl AdminService for Service {
         request: Request<pb::RetryTransactionRequest>,
     ) -> Result<Response<pb::RetryTransactionResponse>, Status> {
         let api = &*self.0;
-        let local = move |_: Caller, request: pb::RetryTransactionRequest| async move {
-            let transaction = api.retry(request).await?;
+        let local = move |caller: Caller, request: pb::RetryTransactionRequest| async move {
+            let transaction = api.retry(&caller, request).await?;
             Ok(pb::RetryTransactionResponse {
                 transaction: Some(transaction),
             })
@@ -41,8 +41,8 @@ impl AdminService for Service {
         request: Request<pb::ParkTransactionRequest>,
     ) -> Result<Response<pb::ParkTransactionResponse>, Status> {
         let api = &*self.0;
-        let local = move |_: Caller, request: pb::ParkTransactionRequest| async move {
-            let transaction = api.park(request).await?;
+        let local = move |caller: Caller, request: pb::ParkTransactionRequest| async move {
+            let transaction = api.park(&caller, request).await?;
             Ok(pb::ParkTransactionResponse {
                 transaction: Some(transaction),
             })
@@ -62,8 +62,8 @@ impl AdminService for Service {
         request: Request<pb::ResumeTransactionRequest>,
     ) -> Result<Response<pb::ResumeTransactionResponse>, Status> {
         let api = &*self.0;
-        let local = move |_: Caller, request: pb::ResumeTransactionRequest| async move {
-            let transaction = api.resume(request).await?;
+        let local = move |caller: Caller, request: pb::ResumeTransactionRequest| async move {
+            let transaction = api.resume(&caller, request).await?;
             Ok(pb::ResumeTransactionResponse {
                 transaction: Some(transaction),
             })
@@ -83,8 +83,8 @@ impl AdminService for Service {
         request: Request<pb::ForceBranchRequest>,
     ) -> Result<Response<pb::ForceBranchResponse>, Status> {
         let api = &*self.0;
-        let local = move |_: Caller, request: pb::ForceBranchRequest| async move {
-            let transaction = api.force(request).await?;
+        let local = move |caller: Caller, request: pb::ForceBranchRequest| async move {
+            let transaction = api.force(&caller, request).await?;
             Ok(pb::ForceBranchResponse {
                 transaction: Some(transaction),
             })
@@ -110,11 +110,13 @@ impl AdminService for Service {
         &self,
         request: Request<pb::PauseParticipantRequest>,
     ) -> Result<Response<pb::PauseParticipantResponse>, Status> {
+        let caller = Caller::of(request.metadata(), request.remote_addr());
         let pb::PauseParticipantRequest {
             participant,
             reason,
         } = request.into_inner();
-        let participant = self.0.set_paused(&participant, reason, true).await?;
+        let paused = self.0.set_paused(&caller, &participant, reason, true);
+        let participant = paused.await?;
         Ok(Response::new(pb::PauseParticipantResponse {
             participant: Some(participant),
         }))
@@ -124,11 +126,13 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ResumeParticipantRequest>,
     ) -> Result<Response<pb::ResumeParticipantResponse>, Status> {
+        let caller = Caller::of(request.metadata(), request.remote_addr());
         let pb::ResumeParticipantRequest {
             participant,
             reason,
         } = request.into_inner();
-        let participant = self.0.set_paused(&participant, reason, false).await?;
+        let paused = self.0.set_paused(&caller, &participant, reason, false);
+        let participant = paused.await?;
         Ok(Response::new(pb::ResumeParticipantResponse {
             participant: Some(participant),
         }))

@@ -69,7 +69,11 @@ impl Api {
             cause: None,
             branches,
         };
-        Ok(Begin { begun, slot })
+        Ok(Begin {
+            begun,
+            slot,
+            audit: None,
+        })
     }
 
     /// Opens a transaction for step-by-step use.
@@ -120,6 +124,10 @@ impl Api {
             cause: None,
             branches: Vec::new(),
         };
-        Ok(Begin { begun, slot })
+        Ok(Begin {
+            begun,
+            slot,
+            audit: None,
+        })
     }
 }

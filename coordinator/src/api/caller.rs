@@ -1,5 +1,6 @@
-//! What a caller brings beside its request: a deadline and a trace.
+//! What a caller brings beside its request: a deadline, a trace, and who it is.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use tercet_core::Gid;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
+use super::operator::Operator;
+
 /// "Shortly before the caller's deadline" is this part of the time left, held between the two bounds.
 const NEAR_PART: u32 = 10;
 const NEAR_MIN: Duration = Duration::from_millis(20);
 const NEAR_MAX: Duration = Duration::from_millis(500);
 
-/// Marks a call that another coordinator has passed on.
+/// Marks a call that another coordinator has passed on, and says where it came from.
 pub(crate) const FORWARDED: &str = "tercet-forwarded";
 
 /// Who calls.
@@ -23,12 +26,13 @@ pub(crate) struct Caller {
     deadline: Option<Instant>,
     is_forwarded: bool,
     near_deadline: Option<Instant>,
+    operator: Operator,
     trace_parent: Option<Arc<str>>,
 }
 
 impl Caller {
-    /// Read from the request as it arrives.
-    pub(crate) fn of(metadata: &MetadataMap) -> Self {
+    /// Read from the request as it arrives from `peer`.
+    pub(crate) fn of(metadata: &MetadataMap, peer: Option<SocketAddr>) -> Self {
         let headers: &HeaderMap = metadata.as_ref();
         let near = |timeout: Duration| {
             let before = (timeout / NEAR_PART).clamp(NEAR_MIN, NEAR_MAX);
@@ -43,6 +47,7 @@ impl Caller {
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             is_forwarded: headers.contains_key(FORWARDED),
             near_deadline: timeout.map(near),
+            operator: Operator::of(headers, peer),
             trace_parent: trace_parent.map(Into::into),
         }
     }
@@ -50,6 +55,11 @@ impl Caller {
     /// Whether another coordinator has passed the call on.
     pub(crate) fn is_forwarded(&self) -> bool {
         self.is_forwarded
+    }
+
+    /// Who acts, for the audit.
+    pub(crate) fn operator(&self) -> &Operator {
+        &self.operator
     }
 
     /// How long it still waits, if not for ever.
@@ -155,7 +165,7 @@ mod tests {
             let mut metadata = MetadataMap::new();
             metadata.insert("grpc-timeout", timeout.parse().unwrap());
             let now = Instant::now();
-            Caller::of(&metadata).near_deadline().unwrap() - now
+            Caller::of(&metadata, None).near_deadline().unwrap() - now
         };
         let is_about = |found: Duration, millis: u64| {
             let expected = Duration::from_millis(millis);

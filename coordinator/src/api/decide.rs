@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tercet_core::{Begun, CancelCause, CancelReason, Command, ContentHash, Gid, Mode, Options};
+use tercet_log::AuditRecord;
 use tercet_proto::tercet::v1 as pb;
 
 use super::{Api, Caller, wait_of, whole};
@@ -24,10 +25,11 @@ impl Api {
         let gid = validate::gid(&request.gid)?;
         let wait_for = validate::wait_for(request.wait_for)?;
         let ask = Ask::after(wait_of(wait_for), whole);
+        let audit = self.decided_by(caller, "ConfirmTransaction", &gid, "");
         let work = async {
             let answer = self
                 .transactions
-                .command(&gid, Command::Confirm, None, ask.clone())
+                .command(&gid, Command::Confirm, audit, ask.clone())
                 .await?;
             answer.ok_or_else(|| ApiError::unknown_transaction(&gid))
         };
@@ -44,6 +46,7 @@ impl Api {
         let wait_for = validate::wait_for(request.wait_for)?;
         let reason = validate::cut_reason(request.reason);
         let ask = Ask::after(wait_of(wait_for), cancelled);
+        let audit = self.decided_by(caller, "CancelTransaction", &gid, &reason);
         let work = async {
             for _ in 0..LOOKS_MAX {
                 let command = Command::Cancel {
@@ -51,12 +54,12 @@ impl Api {
                 };
                 let known = self
                     .transactions
-                    .command(&gid, command, None, ask.clone())
+                    .command(&gid, command, audit.clone(), ask.clone())
                     .await?;
                 if let Some(answer) = known {
                     return Ok(answer);
                 }
-                let begin = self.prepare_cancelled(&gid, &reason)?;
+                let begin = self.prepare_cancelled(&gid, &reason, audit.clone())?;
                 let answer = self.transactions.begin(begin, Ask::now(cancelled)).await?;
                 // Otherwise a begin has come first, and that is what is to be cancelled.
                 if answer.was_unknown {
@@ -68,7 +71,25 @@ impl Api {
         self.in_time(caller, &gid, &ask, work).await
     }
 
-    fn prepare_cancelled(&self, gid: &Gid, reason: &str) -> Result<Begin, ApiError> {
+    /// A decision is recorded where a person takes it, which is when somebody says a name; an initiator's own stands in the
+    /// transaction alone.
+    fn decided_by(
+        &self,
+        caller: &Caller,
+        action: &str,
+        gid: &Gid,
+        reason: &str,
+    ) -> Option<AuditRecord> {
+        let is_named = caller.operator().is_named();
+        is_named.then(|| self.record(caller, action, gid, None, reason.to_owned()))
+    }
+
+    fn prepare_cancelled(
+        &self,
+        gid: &Gid,
+        reason: &str,
+        audit: Option<AuditRecord>,
+    ) -> Result<Begin, ApiError> {
         self.refuse_new_while_draining()?;
         let slot = self.transactions.shared().admission.undecided()?;
         let begun = Begun {
@@ -87,7 +108,8 @@ impl Api {
             }),
             branches: Vec::new(),
         };
-        Ok(Begin { begun, slot })
+        let audit = audit.map(Box::new);
+        Ok(Begin { begun, slot, audit })
     }
 }
 

@@ -182,5 +182,7 @@ fn audit_record(record: AuditRecord) -> pb::AuditRecord {
         who: record.who,
         action: record.action,
         reason: record.reason,
+        before: record.before,
+        after: record.after,
     }
 }

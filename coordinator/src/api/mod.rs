@@ -11,6 +11,7 @@ mod begin;
 mod caller;
 mod decide;
 mod lists;
+mod operator;
 mod operators;
 mod prepare;
 mod read;

@@ -1,10 +1,11 @@
-//! What operators do to a transaction: retry, park, resume, force. Each is recorded in the same append as its effect.
+//! What operators do to a transaction: retry, park, resume, force. Each is recorded in the same append as its effect, with
+//! who, why, and how the transaction stood before and after.
 
 use tercet_core::{BranchId, Command, Gid};
 use tercet_log::AuditRecord;
 use tercet_proto::tercet::v1 as pb;
 
-use super::{Api, whole};
+use super::{Api, Caller, whole};
 use crate::errors::ApiError;
 use crate::transactions::Ask;
 use crate::validate;
@@ -13,20 +14,22 @@ impl Api {
     /// Makes every waiting call due now.
     pub(super) async fn retry(
         &self,
+        caller: &Caller,
         request: pb::RetryTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = self.record("RetryTransaction", &gid, None, request.reason);
+        let audit = self.record(caller, "RetryTransaction", &gid, None, request.reason);
         self.operate(&gid, Command::Retry, audit).await
     }
 
     /// Stops the retries of phase two.
     pub(super) async fn park(
         &self,
+        caller: &Caller,
         request: pb::ParkTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = self.record("ParkTransaction", &gid, None, request.reason);
+        let audit = self.record(caller, "ParkTransaction", &gid, None, request.reason);
         let reason = audit.reason.clone();
         self.operate(&gid, Command::Park { reason }, audit).await
     }
@@ -34,16 +37,18 @@ impl Api {
     /// Lets the retries go on.
     pub(super) async fn resume(
         &self,
+        caller: &Caller,
         request: pb::ResumeTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let audit = self.record("ResumeTransaction", &gid, None, request.reason);
+        let audit = self.record(caller, "ResumeTransaction", &gid, None, request.reason);
         self.operate(&gid, Command::Resume, audit).await
     }
 
     /// Records a branch as done by hand.
     pub(super) async fn force(
         &self,
+        caller: &Caller,
         request: pb::ForceBranchRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
@@ -51,13 +56,20 @@ impl Api {
             Ok(branch) => branch,
             Err(refusal) => return Err(self.refuse_if_known(&gid, refusal).await),
         };
-        let audit = self.record("ForceBranch", &gid, Some(branch.clone()), request.reason);
+        let audit = self.record(
+            caller,
+            "ForceBranch",
+            &gid,
+            Some(branch.clone()),
+            request.reason,
+        );
         self.operate(&gid, Command::Force(branch), audit).await
     }
 
     /// Pauses a participant, or lets it go on.
     pub(super) async fn set_paused(
         &self,
+        caller: &Caller,
         participant: &str,
         reason: String,
         is_paused: bool,
@@ -70,7 +82,7 @@ impl Api {
         };
         let record = AuditRecord {
             participant: Some(participant.name.clone()),
-            ..self.audit_record(action, reason)
+            ..self.audit_record(caller, action, reason)
         };
         let shared = self.transactions.shared();
         shared
@@ -93,8 +105,10 @@ impl Api {
         answer.ok_or_else(|| ApiError::unknown_transaction(gid))
     }
 
-    fn record(
+    /// What a person does to a transaction. How it stands before and after is known when it is appended.
+    pub(super) fn record(
         &self,
+        caller: &Caller,
         action: &str,
         gid: &Gid,
         branch: Option<BranchId>,
@@ -103,20 +117,21 @@ impl Api {
         AuditRecord {
             gid: Some(gid.clone()),
             branch,
-            ..self.audit_record(action, reason)
+            ..self.audit_record(caller, action, reason)
         }
     }
 
-    fn audit_record(&self, action: &str, reason: String) -> AuditRecord {
+    fn audit_record(&self, caller: &Caller, action: &str, reason: String) -> AuditRecord {
         AuditRecord {
             at: self.now(),
-            // Callers aren't identified in this version.
-            who: String::new(),
+            who: caller.operator().who(),
             action: action.to_owned(),
             gid: None,
             branch: None,
             participant: None,
             reason: validate::cut_reason(reason),
+            before: String::new(),
+            after: String::new(),
         }
     }
 }

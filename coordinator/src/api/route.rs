@@ -11,7 +11,7 @@ use tercet_core::Gid;
 use tercet_core::cluster::{LOOKS_MAX, OwnedBy, Route, route};
 use tercet_failpoints::failpoint;
 use tercet_log::{Owner, SessionId};
-use tonic::metadata::{KeyAndValueRef, MetadataMap};
+use tonic::metadata::{KeyAndValueRef, MetadataMap, MetadataValue};
 use tonic::{Code, ConnectError, Request, Response, Status};
 use tonic_types::StatusExt as _;
 
@@ -83,8 +83,9 @@ impl Api {
         L: Future<Output = Result<A, ApiError>>,
         R: Future<Output = Result<Response<A>, Status>>,
     {
+        let peer = request.remote_addr();
         let (metadata, _, message) = request.into_parts();
-        let caller = Caller::of(&metadata);
+        let caller = Caller::of(&metadata, peer);
         let Some(cluster) = &self.transactions.shared().cluster else {
             return Ok(Response::new(local(caller, message).await?));
         };
@@ -108,7 +109,7 @@ impl Api {
                 Place::There(owner) => owner,
             };
             let mut request = Request::new(message.clone());
-            *request.metadata_mut() = forwarded(&metadata);
+            *request.metadata_mut() = forwarded(&metadata, &caller);
             if let Some(left) = caller.time_left() {
                 request.set_timeout(left);
             }
@@ -161,8 +162,8 @@ impl Api {
     }
 }
 
-/// What the owner is to see: everything that the caller has sent along, and the mark.
-fn forwarded(metadata: &MetadataMap) -> MetadataMap {
+/// What the owner is to see: everything that the caller has sent along, and the mark, which says where the call came from.
+fn forwarded(metadata: &MetadataMap, caller: &Caller) -> MetadataMap {
     let mut forwarded = MetadataMap::with_capacity(metadata.len() + 1);
     for entry in metadata.iter() {
         match entry {
@@ -179,7 +180,12 @@ fn forwarded(metadata: &MetadataMap) -> MetadataMap {
             }
         }
     }
-    forwarded.insert(FORWARDED, tonic::metadata::MetadataValue::from_static("1"));
+    let mark = caller.operator().address().map(|from| from.to_string());
+    let mark = mark.and_then(|from| MetadataValue::try_from(from).ok());
+    forwarded.insert(
+        FORWARDED,
+        mark.unwrap_or_else(|| MetadataValue::from_static("1")),
+    );
     forwarded
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tercet_core::{Begun, Gid, Run};
-use tercet_log::{LogError, Stored};
+use tercet_log::{AuditRecord, LogError, Stored};
 
 use super::registration::Registration;
 use super::task::{BEGIN, Origin, Task};
@@ -16,6 +16,8 @@ use crate::view::Shown;
 pub(crate) struct Begin {
     pub(crate) begun: Begun,
     pub(crate) slot: UndecidedSlot,
+    /// Written together with the begin.
+    pub(crate) audit: Option<Box<AuditRecord>>,
 }
 
 impl Transactions {
@@ -25,14 +27,18 @@ impl Transactions {
         T: Send + 'static,
         F: FnOnce(Shown<'_>) -> T + Clone + Send + 'static,
     {
-        let Begin { begun, slot } = begin;
+        let Begin { begun, slot, audit } = begin;
         let gid = begun.gid.clone();
         let (handle, inbox) = Handle::new(begun.at);
         if self.shared.registry.insert(&gid, &handle).is_ok() {
             let (question, answer) = ask.clone().question();
             let registration = Registration::new(Arc::clone(&self.shared), gid.clone(), handle);
             let run = Run::begin(begun, Arc::clone(&self.shared.policy), BEGIN);
-            let origin = Origin::Begun { slot, question };
+            let origin = Origin::Begun {
+                slot,
+                question,
+                audit,
+            };
             let task = Task::new(registration, inbox, run, origin);
             self.shared.tasks.spawn(task.run());
             if let Ok(answer) = answer.await {

@@ -21,6 +21,7 @@ mod registry;
 mod restored;
 mod shared;
 mod stage;
+mod standing;
 mod stored;
 mod task;
 mod waiters;

@@ -48,6 +48,7 @@ pub(super) enum Origin {
     Begun {
         slot: UndecidedSlot,
         question: Question,
+        audit: Option<Box<AuditRecord>>,
     },
     /// The log held it.
     Recovered,
@@ -127,9 +128,13 @@ impl Task {
             watched: None,
         };
         match origin {
-            Origin::Begun { slot, question } => {
+            Origin::Begun {
+                slot,
+                question,
+                audit,
+            } => {
                 task.slot = Some(slot);
-                let audit = None;
+                let audit = audit.map(|record| *record);
                 task.commands.insert(BEGIN, Pending { audit, question });
             }
             Origin::Recovered => task.recovered(),

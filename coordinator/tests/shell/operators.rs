@@ -1,7 +1,7 @@
-//! What operators do: retry, park, resume, force; and that it is recorded.
+//! What operators do: retry, park, resume, force; and that it is recorded, with who, why, before and after.
 
 use tercet_proto::tercet::v1 as pb;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 use crate::support::{Behaviour, World, execute, refusal};
 
@@ -42,15 +42,31 @@ async fn force(world: &World, gid: &str, branch: &str) -> Result<pb::Transaction
     Ok(answer.into_inner().transaction.unwrap())
 }
 
-async fn audit(world: &World) -> Vec<(String, String, String, String)> {
+async fn records(world: &World) -> Vec<pb::AuditRecord> {
     let request = pb::ListAuditRecordsRequest::default();
-    let answer = world
-        .admin
-        .clone()
-        .list_audit_records(request)
-        .await
-        .unwrap();
-    let records = answer.into_inner().records.into_iter();
+    let mut admin = world.admin.clone();
+    let answer = admin.list_audit_records(request).await.unwrap();
+    answer.into_inner().records
+}
+
+/// What each record says of before and after, newest first.
+async fn changes(world: &World) -> Vec<String> {
+    let records = records(world).await.into_iter();
+    records
+        .map(|record| format!("{} → {}", record.before, record.after))
+        .collect()
+}
+
+/// A request of a person of that name.
+fn by<T>(name: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let name = name.parse().unwrap();
+    request.metadata_mut().insert("tercet-operator", name);
+    request
+}
+
+async fn audit(world: &World) -> Vec<(String, String, String, String)> {
+    let records = records(world).await.into_iter();
     records
         .map(|record| (record.action, record.gid, record.branch_id, record.reason))
         .collect()
@@ -99,6 +115,10 @@ async fn retry_makes_the_waiting_call_due_now() {
         audit(&world).await,
         [record("RetryTransaction", "", "try now")]
     );
+    assert_eq!(
+        changes(&world).await,
+        ["CONFIRMING, branch a waits after 1 attempt → CONFIRMING, branch a due after 1 attempt"]
+    );
     // Once it has ended, nothing changes and nothing is recorded.
     let ended = retry(&world, "g").await.unwrap();
     assert_eq!(ended.state(), pb::TransactionState::Confirmed);
@@ -132,6 +152,13 @@ async fn parked_it_rests_until_it_is_resumed() {
             record("ParkTransaction", "", "too loud"),
         ]
     );
+    assert_eq!(
+        changes(&world).await,
+        [
+            "CONFIRMING, branch a parked after 1 attempt → CONFIRMING, branch a due after 1 attempt",
+            "CONFIRMING, branch a waits after 1 attempt → CONFIRMING, branch a parked after 1 attempt",
+        ]
+    );
     // Resuming what isn't parked is OK.
     resume(&world, "g").await.unwrap();
 }
@@ -161,6 +188,10 @@ async fn a_forced_branch_is_done_by_hand() {
     assert_eq!(
         audit(&world).await,
         [record("ForceBranch", "a", "done by hand")]
+    );
+    assert_eq!(
+        changes(&world).await,
+        ["CONFIRMING, branch a waits after 1 attempt → CONFIRMED, branch a done by hand"]
     );
     assert_eq!(
         refusal(force(&world, "g", "none").await).reason,
@@ -210,4 +241,97 @@ async fn before_the_decision_nothing_can_be_parked_or_forced() {
     ] {
         assert_eq!(told.reason, "UNKNOWN_TRANSACTION");
     }
+}
+
+#[tokio::test]
+async fn who_acts_is_the_name_that_was_said_or_where_the_call_came_from() {
+    let world = stuck().await;
+    park(&world, "g").await.unwrap();
+    let request = pb::ResumeTransactionRequest {
+        gid: "g".to_owned(),
+        reason: String::new(),
+    };
+    let mut admin = world.admin.clone();
+    let named = admin.resume_transaction(by("anna", request));
+    named.await.unwrap();
+    let request = pb::PauseParticipantRequest {
+        participant: "b".to_owned(),
+        reason: String::new(),
+    };
+    let named = admin.pause_participant(by("bob", request));
+    let paused = named.await.unwrap().into_inner().participant.unwrap();
+    assert_eq!(paused.paused_by, "bob (unverified)");
+
+    let who: Vec<String> = records(&world)
+        .await
+        .into_iter()
+        .map(|record| record.who)
+        .collect();
+    assert_eq!(who[..2], ["bob (unverified)", "anna (unverified)"]);
+    let address: std::net::SocketAddr = who[2].parse().unwrap();
+    assert!(address.ip().is_loopback());
+}
+
+#[tokio::test]
+async fn a_decision_is_recorded_where_a_person_takes_it() {
+    let world = World::start().await;
+    let confirm = |gid: &str| pb::ConfirmTransactionRequest {
+        gid: gid.to_owned(),
+        ..Default::default()
+    };
+    let cancel = |gid: &str| pb::CancelTransactionRequest {
+        gid: gid.to_owned(),
+        reason: "asked to".to_owned(),
+        ..Default::default()
+    };
+    // An initiator's own decisions stand in the transactions alone.
+    for gid in ["own-1", "own-2"] {
+        world.begin(gid).await;
+    }
+    let mut client = world.client.clone();
+    client.confirm_transaction(confirm("own-1")).await.unwrap();
+    client.cancel_transaction(cancel("own-2")).await.unwrap();
+    client.cancel_transaction(cancel("own-3")).await.unwrap();
+    assert!(records(&world).await.is_empty());
+
+    for gid in ["1", "2"] {
+        world.begin(gid).await;
+    }
+    world
+        .register("2", crate::support::branch("x", "a"))
+        .await
+        .unwrap();
+    let confirmed = client.confirm_transaction(by("anna", confirm("1")));
+    confirmed.await.unwrap();
+    for _ in 0..2 {
+        for gid in ["2", "never-begun"] {
+            let cancelled = client.cancel_transaction(by("anna", cancel(gid)));
+            cancelled.await.unwrap();
+        }
+    }
+    // Again changes nothing, and nothing is recorded.
+    let told: Vec<String> = records(&world)
+        .await
+        .into_iter()
+        .map(|record| {
+            let pb::AuditRecord {
+                who,
+                action,
+                gid,
+                reason,
+                before,
+                after,
+                ..
+            } = record;
+            format!("{who} {action} {gid} ({reason}): {before} → {after}")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "anna (unverified) CancelTransaction never-begun (asked to): unknown → CANCELLED",
+            "anna (unverified) CancelTransaction 2 (asked to): TRYING, branch x registered → CANCELLING, branch x due",
+            "anna (unverified) ConfirmTransaction 1 (): TRYING → CONFIRMED",
+        ]
+    );
 }

@@ -191,6 +191,18 @@ async fn pauses_are_recorded_and_names_are_checked() {
         ["ResumeParticipant", "PauseParticipant", "PauseParticipant"]
     );
     assert_eq!(records[0].reason, "it is there");
+    let changes: Vec<_> = records
+        .iter()
+        .map(|record| (&*record.before, &*record.after))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            ("paused", "calling"),
+            ("paused", "paused"),
+            ("calling", "paused")
+        ]
+    );
 }
 
 #[tokio::test]

@@ -213,10 +213,13 @@ impl Disk {
         self.audit.push(record.clone());
     }
 
+    /// Pauses a participant or lets it go on, and records it.
     pub(super) fn set_paused(&mut self, record: &AuditRecord, is_paused: bool) {
         let Some(pause) = Pause::from_record(record) else {
-            return;
+            return self.append_audit(record);
         };
+        let was_paused = self.pauses.contains_key(&pause.participant);
+        self.append_audit(&record.of_pausing(was_paused, is_paused));
         if is_paused {
             self.pauses
                 .entry(pause.participant.clone())

@@ -182,7 +182,6 @@ impl TransactionLog for MemoryStore {
         if !disk.sessions.holds(self.session.id) {
             return Err(fenced());
         }
-        disk.append_audit(record);
         disk.set_paused(record, is_paused);
         Ok(())
     }

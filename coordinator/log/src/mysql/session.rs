@@ -129,10 +129,14 @@ pub(super) async fn set_paused(
         transaction.rollback().await?;
         return Ok(None);
     }
-    batch::insert_audit(&mut transaction, &[record]).await?;
-    if let Some(pause) = Pause::from_record(record) {
-        reads::set_paused(&mut transaction, &pause, is_paused).await?;
-    }
+    let record = match Pause::from_record(record) {
+        Some(pause) => {
+            let was_paused = reads::set_paused(&mut transaction, &pause, is_paused).await?;
+            record.of_pausing(was_paused, is_paused)
+        }
+        None => record.clone(),
+    };
+    batch::insert_audit(&mut transaction, &[&record]).await?;
     transaction.commit().await?;
     Ok(Some(()))
 }

@@ -100,10 +100,14 @@ pub(super) async fn set_paused(
     let mut transaction = database.begin().await.map_err(|error| log_error(&error))?;
     holds(&mut transaction, session).await?;
     let changed = async {
-        batch::insert_audit(&mut transaction, &[record]).await?;
-        if let Some(pause) = Pause::from_record(record) {
-            reads::set_paused(&mut transaction, &pause, is_paused).await?;
-        }
+        let record = match Pause::from_record(record) {
+            Some(pause) => {
+                let was_paused = reads::set_paused(&mut transaction, &pause, is_paused).await?;
+                record.of_pausing(was_paused, is_paused)
+            }
+            None => record.clone(),
+        };
+        batch::insert_audit(&mut transaction, &[&record]).await?;
         transaction.commit().await
     };
     changed.await.map_err(|error| log_error(&error))

@@ -135,5 +135,7 @@ pub fn audit(name: Option<&str>, participant: Option<&str>, reason: &str) -> Aud
         branch: None,
         participant: participant.map(|participant| ParticipantName::parse(participant).unwrap()),
         reason: reason.to_owned(),
+        before: "CONFIRMING, branch b0 waits after 3 attempts".to_owned(),
+        after: "CONFIRMED, branch b0 done by hand – à la main".to_owned(),
     }
 }

@@ -226,7 +226,40 @@ pub(crate) async fn what_is_too_long_is_refused_before_sql(bed: &dyn Bed) {
         Err(LogError::Invalid(_))
     ));
 
+    for too_long in [
+        AuditRecord {
+            before: "x".repeat(1_025),
+            ..audit(None, None, "")
+        },
+        AuditRecord {
+            after: "x".repeat(1_025),
+            ..audit(None, None, "")
+        },
+    ] {
+        assert!(matches!(
+            store.append_audit(&too_long).await,
+            Err(LogError::Invalid(_))
+        ));
+    }
+
     assert_eq!(store.read(&gid("a")).await.unwrap(), None);
+}
+
+/// Every text of a record at its longest, at once.
+pub(crate) async fn the_largest_audit_record_passes(bed: &dyn Bed) {
+    let store = bed.open().await;
+    // Not one byte a character: a column's length is in characters, a row's in bytes.
+    let record = AuditRecord {
+        who: "w".repeat(4_096),
+        action: "a".repeat(4_096),
+        reason: "é".repeat(2_048),
+        before: "€".repeat(341),
+        after: "x".repeat(1_024),
+        ..audit(Some(&"g".repeat(128)), Some(&"p".repeat(64)), "")
+    };
+    store.append_audit(&record).await.unwrap();
+    let page = store.list_audit(&AuditFilter::default(), None, 10).await;
+    assert_eq!(page.unwrap().items, [record]);
 }
 
 pub(crate) async fn the_largest_entry_passes(bed: &dyn Bed) {

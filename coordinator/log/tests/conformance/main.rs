@@ -59,6 +59,7 @@ on_every_store! {
     appends::gids_that_differ_in_case_are_two,
     appends::audit_stands_with_its_entry_or_not_at_all,
     appends::what_is_too_long_is_refused_before_sql,
+    appends::the_largest_audit_record_passes,
     appends::the_largest_entry_passes,
     appends::a_closed_store_writes_nothing,
     crashes::what_was_answered_outlives_a_crash,

@@ -50,6 +50,20 @@ pub(crate) async fn the_first_of_two_pauses_stands_and_a_needless_resume_is_harm
     store.set_paused(&stock("second"), true).await.unwrap();
     assert_eq!(store.pauses().await.unwrap(), [pause("stock", "first")]);
     assert_eq!(reasons(&store).await, ["second", "first", "never"]);
+    let page = store.list_audit(&AuditFilter::default(), None, 100).await;
+    let records = page.unwrap().items;
+    let states: Vec<(&str, &str)> = records
+        .iter()
+        .map(|record| (record.before.as_str(), record.after.as_str()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("paused", "paused"),
+            ("calling", "paused"),
+            ("calling", "calling")
+        ]
+    );
 }
 
 pub(crate) async fn a_pause_that_cant_be_recorded_is_none(bed: &dyn Bed) {

@@ -9,10 +9,10 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use tercet_database::mysql::{Options, connect};
 use tercet_database::{Schema, SchemaState};
 use tercet_log::mysql::{MySqlStore, migrate, schema};
-use tercet_log::{Entry, Log, LogOptions, TransactionLog, Urgency, Verdict};
+use tercet_log::{AuditFilter, Entry, Log, LogOptions, TransactionLog, Urgency, Verdict};
 
 use super::{OnMySql, behind, options, store, transactions};
-use crate::common::transactions::{at, confirming, gid, trying};
+use crate::common::transactions::{at, audit, confirming, gid, trying};
 
 /// The tables of a version that doesn't exist: one column, one index and one table more.
 fn newer(readable_from: i64) -> Schema {
@@ -38,6 +38,51 @@ fn newer(readable_from: i64) -> Schema {
         name: own.name,
         migrator: Migrator::with_migrations(migrations),
         readable_from,
+    }
+}
+
+/// What the versions before [`AUDIT_STATES`] write.
+const AUDIT_BEFORE: &str = "INSERT INTO audit (at, who, action, gid, reason) VALUES (5, 'anna', 'RetryTransaction', 'a', 'older')";
+/// Since this version a record says how things stood before and after.
+const AUDIT_STATES: i64 = 9;
+
+#[tokio::test]
+async fn audit_records_of_older_programs_are_read_before_and_after_an_upgrade() {
+    let Some(bed) = OnMySql::fresh().await else {
+        return;
+    };
+    let older = Schema {
+        migrator: Migrator::with_migrations(
+            schema()
+                .migrator
+                .iter()
+                .filter(|migration| migration.version < AUDIT_STATES)
+                .cloned()
+                .collect(),
+        ),
+        ..schema()
+    };
+    let database = connect(&Options::new(bed.0.clone())).await.unwrap();
+    older.migrate(&database).await.unwrap();
+    let mut aside = behind(&bed.0).await;
+    sqlx::query(AUDIT_BEFORE).execute(&mut aside).await.unwrap();
+
+    migrate(&bed.0).await.unwrap();
+    // A program of the version before goes on.
+    sqlx::query(AUDIT_BEFORE).execute(&mut aside).await.unwrap();
+    let store = store(&bed.0).await;
+    let newer = audit(Some("a"), None, "newer");
+    store.append_audit(&newer).await.unwrap();
+
+    let page = store.list_audit(&AuditFilter::default(), None, 10).await;
+    let records = page.unwrap().items;
+    assert_eq!(records[0], newer);
+    assert_eq!(records.len(), 3);
+    for older in &records[1..] {
+        assert_eq!(
+            (&*older.reason, &*older.before, &*older.after),
+            ("older", "", "")
+        );
     }
 }
 

@@ -9,13 +9,16 @@ mod queries;
 
 use std::path::Path;
 
-use common::transactions::{at, confirmed, gid, labelled, trying};
+use common::transactions::{at, audit, confirmed, gid, labelled, trying};
 use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use tercet_log::sqlite::SqliteStore;
+use tercet_database::Schema;
+use tercet_database::sqlite::{Options, connect};
+use tercet_log::sqlite::{SqliteStore, schema};
 use tercet_log::{
-    BatchError, DatabaseUrl, Entry, Filter, Lane, LogError, OpenError, SchemaState, StoreOptions,
-    TransactionLog, Verdict, migrate, open,
+    AuditFilter, BatchError, DatabaseUrl, Entry, Filter, Lane, LogError, OpenError, SchemaState,
+    StoreOptions, TransactionLog, Verdict, migrate, open,
 };
 
 async fn store(path: &Path) -> SqliteStore {
@@ -251,4 +254,53 @@ async fn labels_cost_nothing_where_there_are_none() {
         .await
         .unwrap();
     assert_eq!(labels, 0);
+}
+
+#[tokio::test]
+async fn audit_records_of_older_programs_are_read_before_and_after_an_upgrade() {
+    /// Since this version a record says how things stood before and after.
+    const AUDIT_STATES: i64 = 3;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("coordinator.db");
+    let older = Schema {
+        migrator: Migrator::with_migrations(
+            schema()
+                .migrator
+                .iter()
+                .filter(|migration| migration.version < AUDIT_STATES)
+                .cloned()
+                .collect(),
+        ),
+        ..schema()
+    };
+    let database = connect(&Options::new(path.clone())).await.unwrap();
+    older.migrate(&database).await.unwrap();
+    database.close().await;
+    let aside = file(&path).await;
+    sqlx::query(queries::AUDIT_BEFORE)
+        .execute(&aside)
+        .await
+        .unwrap();
+
+    tercet_log::sqlite::migrate(&path).await.unwrap();
+    // A program of the version before goes on.
+    sqlx::query(queries::AUDIT_BEFORE)
+        .execute(&aside)
+        .await
+        .unwrap();
+    aside.close().await;
+    let store = store(&path).await;
+    let newer = audit(Some("a"), None, "newer");
+    store.append_audit(&newer).await.unwrap();
+
+    let page = store.list_audit(&AuditFilter::default(), None, 10).await;
+    let records = page.unwrap().items;
+    assert_eq!(records[0], newer);
+    assert_eq!(records.len(), 3);
+    for older in &records[1..] {
+        assert_eq!(
+            (&*older.reason, &*older.before, &*older.after),
+            ("older", "", "")
+        );
+    }
 }

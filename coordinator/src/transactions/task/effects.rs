@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::FutureExt as _;
-use tercet_core::{Append, Call, CommandId, Effect, Rejection, Urgency};
-use tercet_log::Entry;
+use tercet_core::{Append, Call, CommandId, Effect, GlobalTransaction, Rejection, Urgency};
+use tercet_log::{AuditRecord, Entry};
 
 use super::Task;
 use crate::participants::CallOrder;
+use crate::transactions::standing::{UNKNOWN, standing};
 
 impl Task {
     /// Carries out one effect, as far as that needs no waiting.
@@ -25,11 +26,7 @@ impl Task {
         let Some(next) = self.run.appending() else {
             return;
         };
-        let audit = append
-            .commands
-            .iter()
-            .filter_map(|id| self.commands.get(id)?.audit.clone())
-            .collect();
+        let audit = self.audit(&append.commands, next);
         let entry = Entry::from_append(append, next).with_audit(audit);
         // Somebody waits for the end: it doesn't wait for company.
         let urgency = match append.urgency {
@@ -48,6 +45,22 @@ impl Task {
         } else {
             appended.boxed().fuse()
         };
+    }
+
+    /// What people have to do with the append that makes `next` of the transaction, and how it stands before and after.
+    fn audit(&self, commands: &[CommandId], next: &GlobalTransaction) -> Vec<AuditRecord> {
+        let records = commands.iter().filter_map(|id| {
+            let record = self.commands.get(id)?.audit.clone()?;
+            Some(AuditRecord {
+                before: match self.run.version() {
+                    0 => UNKNOWN.to_owned(),
+                    _ => standing(self.run.transaction()),
+                },
+                after: standing(next),
+                ..record
+            })
+        });
+        records.collect()
     }
 
     fn start_call(&mut self, call: Call) {

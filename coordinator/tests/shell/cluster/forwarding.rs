@@ -1,5 +1,7 @@
 //! A call that reaches a coordinator which doesn't own the gid.
 
+use std::net::SocketAddr;
+
 use tercet_proto::tercet::v1 as pb;
 use tercet_service::ConfigDuration;
 use tonic::Code;
@@ -125,14 +127,25 @@ async fn operators_reach_the_owner_too() {
         branch_id: "a".to_owned(),
         reason,
     };
-    let forced = admin.force_branch(force).await.unwrap().into_inner();
+    let forced = {
+        let mut force = tonic::Request::new(force);
+        let name = "anna".parse().unwrap();
+        force.metadata_mut().insert("tercet-operator", name);
+        admin.force_branch(force).await.unwrap().into_inner()
+    };
     assert_eq!(
         forced.transaction.unwrap().state(),
         pb::TransactionState::Confirmed
     );
     let records = pb::ListAuditRecordsRequest::default();
     let records = admin.list_audit_records(records).await.unwrap();
-    assert_eq!(records.into_inner().records.len(), 4);
+    let records = records.into_inner().records;
+    assert_eq!(records.len(), 4);
+    // Not the coordinator that has passed it on, but whoever it came from.
+    assert_eq!(records[0].who, "anna (unverified)");
+    let (from, by) = records[1].who.split_once(" by way of ").unwrap();
+    let (from, by): (SocketAddr, SocketAddr) = (from.parse().unwrap(), by.parse().unwrap());
+    assert_ne!(from, by);
 }
 
 #[tokio::test]
@@ -285,7 +298,7 @@ async fn what_the_caller_sends_along_reaches_the_owner() {
     replicas.a.wait_for("Try", 1).await;
     // Its deadline: the owner answers shortly before it, with the state of then.
     let mut request = tonic::Request::new(execute("g", &["a"]));
-    request.set_timeout(std::time::Duration::from_millis(500));
+    request.set_timeout(std::time::Duration::from_secs(3));
     let answer = other.client.execute_transaction(request).await.unwrap();
     let transaction = answer.into_inner().transaction.unwrap();
     assert_eq!(transaction.state(), pb::TransactionState::Trying);

@@ -284,7 +284,7 @@ impl<'a> Statements<'a> {
     pub(crate) fn insert_audit(&mut self, records: &[&crate::AuditRecord]) {
         self.next();
         self.text.push_str(
-            "INSERT INTO audit (at, who, action, gid, branch_id, participant, reason) VALUES ",
+            "INSERT INTO audit (at, who, action, gid, branch_id, participant, reason, state_before, state_after) VALUES ",
         );
         self.list(records, |this, record| {
             this.push(format_args!("({}, ", record.at.as_micros()));
@@ -305,8 +305,10 @@ impl<'a> Statements<'a> {
                     None => this.text.push_str("NULL"),
                 }
             }
-            this.text.push_str(", ");
-            this.utf8(&record.reason);
+            for text in [&record.reason, &record.before, &record.after] {
+                this.text.push_str(", ");
+                this.utf8(text);
+            }
             this.text.push(')');
         });
     }

@@ -224,7 +224,9 @@ pub(super) async fn insert_audit(
                 .as_ref()
                 .map(tercet_core::ParticipantName::as_str),
         )?;
-        arguments.add(record.reason.as_str())
+        arguments.add(record.reason.as_str())?;
+        arguments.add(record.before.as_str())?;
+        arguments.add(record.after.as_str())
     };
     run(
         connection,

@@ -76,7 +76,7 @@ pub(crate) static INSERT_LABELS: ManyRows = ManyRows::new(
 );
 
 pub(crate) static INSERT_AUDIT: ManyRows = ManyRows::new(
-    "INSERT INTO audit (at, who, action, gid, branch_id, participant, reason) VALUES ",
-    "(?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO audit (at, who, action, gid, branch_id, participant, reason, state_before, state_after) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "",
 );
