@@ -6,11 +6,11 @@
 //!
 //! Must never: decide anything; change the state but through the run; go on once the stage says that it is over.
 
+mod alarm;
 mod effects;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, Fuse};
@@ -21,7 +21,6 @@ use tercet_core::{
 };
 use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
 
 use super::gauges::Gauge;
 use super::message::{Message, Order};
@@ -34,6 +33,7 @@ use crate::errors::ApiError;
 use crate::metrics::Observed;
 use crate::participants::Waiting;
 use crate::view::{Detail, Shown};
+use alarm::Alarm;
 use trace::Trace;
 
 /// The command that the begin itself is.
@@ -80,7 +80,7 @@ pub(super) struct Task {
     check: Fuse<BoxFuture<'static, InitiatorReport>>,
     /// Only for a transaction of a log that was restored.
     reading: Fuse<BoxFuture<'static, Vec<FenceReading>>>,
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     commands: BTreeMap<CommandId, Pending>,
     next_command: u64,
     waiters: Waiters,
@@ -114,7 +114,7 @@ impl Task {
             calls: FuturesUnordered::new(),
             check: Fuse::terminated(),
             reading: Fuse::terminated(),
-            timer: None,
+            alarm: Alarm::default(),
             commands: BTreeMap::new(),
             next_command: BEGIN.0 + 1,
             waiters: Waiters::default(),
@@ -192,18 +192,10 @@ impl Task {
 
     async fn next(&mut self) -> Happened {
         let now = self.now();
-        let wake_at = self.run.wake_at(now);
-        if let Some(at) = wake_at {
-            let instant = clock::instant_of(at, now);
-            match &mut self.timer {
-                // A timer that fires too early costs one look; setting it anew on every turn would cost more.
-                Some(timer) if !timer.is_elapsed() && timer.deadline() <= instant => {}
-                Some(timer) => timer.as_mut().reset(instant),
-                none => *none = Some(Box::pin(tokio::time::sleep_until(instant))),
-            }
+        if let Some(at) = self.run.wake_at(now) {
+            self.alarm.set(clock::instant_of(at, now));
         }
         let takes_messages = self.commands.len() < COMMANDS_MAX;
-        let timer = self.timer.as_mut().filter(|_| wake_at.is_some());
         tokio::select! {
             biased;
             verdict = &mut self.append => Happened::Appended(verdict),
@@ -211,9 +203,7 @@ impl Task {
             report = &mut self.check => Happened::Asked(report),
             readings = &mut self.reading => Happened::FencesRead(readings),
             message = self.inbox.recv(), if takes_messages => Happened::Message(message),
-            () = async { match timer { Some(timer) => timer.await, None => std::future::pending().await } } => {
-                Happened::Time
-            }
+            () = self.alarm.rings() => Happened::Time,
         }
     }
 

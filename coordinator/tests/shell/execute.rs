@@ -143,12 +143,14 @@ async fn a_time_out_is_code_4() {
     .await;
     world.a.on_method("Try", Behaviour::Hang);
     let transaction = world.execute(execute("g", &["a"])).await.unwrap();
-    let codes: Vec<_> = transaction
+    // The cancels are answered at once, but on a busy machine that may take longer than the time-out, too.
+    let (tries, cancels): (Vec<_>, Vec<_>) = transaction
         .attempts
         .iter()
-        .map(|attempt| attempt.code)
-        .collect();
-    assert_eq!(codes, [4, 4, 4, 0]);
+        .map(|attempt| (attempt.phase(), attempt.code))
+        .partition(|(phase, _)| *phase == pb::Phase::Try);
+    assert_eq!(tries, [(pb::Phase::Try, 4); 3]);
+    assert_eq!(cancels.last(), Some(&(pb::Phase::Cancel, 0)));
 }
 
 #[tokio::test]
@@ -156,7 +158,7 @@ async fn the_deadline_decides() {
     let world = World::start().await;
     world.b.on_method("Try", Behaviour::Hang);
     let mut request = execute("g", &["a", "b"]);
-    request.options = Some(options(Duration::from_millis(200)));
+    request.options = Some(options(Duration::from_secs(2)));
 
     let transaction = world.execute(request).await.unwrap();
 

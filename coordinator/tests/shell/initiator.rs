@@ -24,7 +24,8 @@ async fn message(world: &World) {
             participant: "a".to_owned(),
             service: "test.v1.CheckService".to_owned(),
         }),
-        ..options(Duration::from_millis(100))
+        // The branch has to be registered before.
+        ..options(Duration::from_secs(2))
     };
     world.begin_with("g", options).await.unwrap();
     let mut branch = branch("x", "b");

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use tercet_proto::tercet::v1 as pb;
-use tercet_service::Endpoint;
+use tercet_service::{ConfigDuration, Endpoint};
 use tonic::Code;
 
 use crate::support::{Behaviour, World, branch, execute, json_branch, with_timeout};
+
+/// A caller's deadline that leaves the coordinator half a second, the most there is, to answer before it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn the_decision_is_answered_while_confirms_go_on() {
@@ -28,7 +31,7 @@ async fn the_decision_is_answered_while_confirms_go_on() {
 async fn completion_is_answered_shortly_before_the_callers_deadline() {
     let world = World::start().await;
     world.a.on_method("Confirm", Behaviour::Hang);
-    let request = with_timeout(execute("g", &["a"]), Duration::from_millis(600));
+    let request = with_timeout(execute("g", &["a"]), ANSWERED_WITHIN);
     let answered = world.execute(request).await.unwrap();
     assert_eq!(answered.state(), pb::TransactionState::Confirming);
     world.a.release();
@@ -44,7 +47,7 @@ async fn completion_of_a_decision_is_answered_shortly_before_the_deadline_too() 
         gid: "g".to_owned(),
         wait_for: pb::WaitFor::Completion as i32,
     };
-    let request = with_timeout(request, Duration::from_millis(600));
+    let request = with_timeout(request, ANSWERED_WITHIN);
     let answer = world
         .client
         .clone()
@@ -63,7 +66,7 @@ async fn a_caller_that_goes_away_changes_nothing() {
     let mut request = execute("g", &["a", "b"]);
     request.wait_for = pb::WaitFor::Decision as i32;
     let gone = world
-        .execute(with_timeout(request, Duration::from_millis(100)))
+        .execute(with_timeout(request, Duration::from_secs(2)))
         .await;
     let code = gone.unwrap_err().code();
     assert!(
@@ -75,6 +78,53 @@ async fn a_caller_that_goes_away_changes_nothing() {
         world.ended("g").await.state(),
         pb::TransactionState::Confirmed
     );
+}
+
+/// How often the participant says no before the retries count as going on. Each is a timer that a question may come across.
+const RETRIES: usize = 16;
+/// Those who ask all the time.
+const ASKERS: usize = 100;
+
+/// On one thread that is never idle, so that timers go off while questions wait to be heard.
+#[tokio::test]
+async fn retries_and_deadlines_come_in_time_while_others_keep_asking() {
+    // Long enough that the attempt before has been written when the next one is due, so that nothing else wakes anybody.
+    let world = World::start_with(|config| {
+        config.retry.initial = ConfigDuration::from_millis(300);
+        config.retry.max = ConfigDuration::from_millis(300);
+    })
+    .await;
+    world
+        .a
+        .on_method("Confirm", Behaviour::code(Code::Unavailable));
+    let mut request = execute("retried", &["a"]);
+    request.wait_for = pb::WaitFor::Decision as i32;
+    world.execute(request).await.unwrap();
+    let options = pb::TransactionOptions {
+        try_timeout: Some(prost_types::Duration {
+            seconds: 1,
+            nanos: 0,
+        }),
+        ..pb::TransactionOptions::default()
+    };
+    world.begin_with("late", options).await.unwrap();
+    world.try_branch("late", branch("x", "b")).await.unwrap();
+    let mut askers = tokio::task::JoinSet::new();
+    for gid in ["retried", "late"].repeat(ASKERS / 2) {
+        let mut client = world.client.clone();
+        askers.spawn(async move {
+            let gid = gid.to_owned();
+            loop {
+                let request = pb::GetTransactionRequest { gid: gid.clone() };
+                client.get_transaction(request).await.unwrap();
+            }
+        });
+    }
+    world.a.wait_for("Confirm", RETRIES).await;
+    let late = world.ended("late").await;
+
+    assert_eq!(late.state(), pb::TransactionState::Cancelled);
+    assert!(askers.try_join_next().is_none(), "an asker was refused");
 }
 
 #[tokio::test]
