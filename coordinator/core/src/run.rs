@@ -58,6 +58,8 @@ pub struct Run {
     dirty_since: Option<Timestamp>,
     append_failures: u32,
     append_not_before: Option<Timestamp>,
+    /// When what is due was last made ready as effects.
+    looked_at: Timestamp,
     /// Why nothing may happen to the transaction here any more.
     lost: Option<Rejection>,
 }
@@ -102,6 +104,7 @@ impl Run {
             dirty_since: None,
             append_failures: 0,
             append_not_before: None,
+            looked_at: Timestamp::NEVER,
             lost: None,
         }
     }
@@ -121,11 +124,13 @@ impl Run {
         self.effects.pop_front()
     }
 
-    /// When to hand in [`Input::Woken`] at the latest, unless something else comes before.
+    /// When to hand in [`Input::Woken`] at the latest, unless something else comes before. That may have passed already:
+    /// what has become due since the last input isn't lost on an owner that was slow to ask.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.lost.is_some() || self.appending.is_some() {
             return None;
         }
+        let now = now.min(self.looked_at);
         let outstanding = self.transaction.outstanding(now, &self.policy).wake_at;
         let flush = self
             .dirty_since
@@ -195,6 +200,7 @@ impl Run {
         if self.lost.is_some() || self.appending.is_some() {
             return;
         }
+        self.looked_at = now;
         // A pause that is longer than any was set before the clock went back.
         let longest = now.saturating_add(self.policy.max);
         self.append_not_before = self

@@ -367,3 +367,14 @@ fn a_confirm_that_waits_is_too_late_once_the_deadline_has_decided() {
     let too_late = Rejection::AlreadyDecided(Decision::Cancel);
     assert_eq!(bench.answers.get(&confirm), Some(&Err(too_late)));
 }
+
+/// Its owner may be held up between two steps for as long as it likes.
+#[test]
+fn what_has_become_due_unseen_is_still_told() {
+    let bench = Bench::step_by_step(Options::default());
+    let deadline = bench.run.transaction().try_deadline;
+    let late = deadline.saturating_add(Duration::from_secs(1));
+
+    assert_eq!(bench.run.wake_at(bench.now), Some(deadline));
+    assert_eq!(bench.run.wake_at(late), Some(deadline));
+}
