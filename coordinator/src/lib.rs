@@ -12,6 +12,7 @@
 //! - `cluster`: other coordinators on the same log;
 //! - `participants`: calls out, and what their answers mean;
 //! - `validate`, `view`, `errors`: requests in, messages and errors out;
+//! - `console`: pages for people, on the HTTP port;
 //! - [`metrics`]: its figures;
 //! - `json`: payloads by the participant's own schema;
 //! - [`Surroundings`]: sockets, connections and the clock, which a simulation brings itself;
@@ -25,6 +26,7 @@ mod api;
 mod clock;
 mod cluster;
 pub mod config;
+mod console;
 pub mod errors;
 mod json;
 mod log_health;

@@ -13,8 +13,13 @@
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 
+mod acting;
 mod browser_itself;
 mod chromium;
+mod keyboard;
+mod reading;
+mod safety;
+mod world;
 
 use harness::databases::Kind;
 

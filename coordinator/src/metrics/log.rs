@@ -26,6 +26,25 @@ impl LogMeters {
     }
 }
 
+/// Forced appends since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appends {
+    /// One for each batch that had any.
+    pub(crate) count: u64,
+    /// From the append to its verdict, all of them together.
+    pub(crate) seconds: f64,
+}
+
+impl LogMeters {
+    /// How many forced appends there were, and how long they took.
+    pub(crate) fn appends(&self) -> Appends {
+        Appends {
+            count: self.append_seconds.get_sample_count(),
+            seconds: self.append_seconds.get_sample_sum(),
+        }
+    }
+}
+
 impl BatchObserver for LogMeters {
     fn batch(&self, report: &BatchReport) {
         let entries = u32::try_from(report.entries).unwrap_or(u32::MAX);

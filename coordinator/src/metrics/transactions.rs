@@ -41,6 +41,25 @@ impl TransactionMeters {
     }
 }
 
+/// How many there were since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Totals {
+    pub(crate) begun: u64,
+    pub(crate) confirmed: u64,
+    pub(crate) cancelled: u64,
+}
+
+impl TransactionMeters {
+    /// How many were begun and have ended since the start.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            begun: self.begun.get(),
+            confirmed: self.confirmed.get_sample_count(),
+            cancelled: self.cancelled.get_sample_count(),
+        }
+    }
+}
+
 const REASONS: [CancelReason; 5] = [
     CancelReason::Refused,
     CancelReason::InDoubt,

@@ -65,6 +65,19 @@ pub(crate) enum Heard {
     },
 }
 
+/// How one endpoint is, for people.
+#[derive(Clone, Debug)]
+pub(crate) struct EndpointNow {
+    /// As configured.
+    pub(crate) name: String,
+    /// What its name was resolved to, where it was.
+    pub(crate) address: Option<SocketAddr>,
+    /// Failures in a row; while there are any it is left out.
+    pub(crate) failures: u32,
+    /// How long it is still left out before a call tries it.
+    pub(crate) tried_again_in: Duration,
+}
+
 impl Endpoints {
     /// Opens no connection yet, and resolves nothing.
     pub(crate) fn new(config: &ParticipantConfig, connect: &Connect) -> Result<Self, AddressError> {
@@ -102,6 +115,19 @@ impl Endpoints {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.all().len()
+    }
+
+    /// How they all are.
+    pub(crate) fn now(&self) -> Vec<EndpointNow> {
+        let now = self.micros(Instant::now());
+        let all = self.all();
+        let one = |endpoint: &Arc<Endpoint>| EndpointNow {
+            name: self.names.address(endpoint.name),
+            address: endpoint.address,
+            failures: endpoint.failures(),
+            tried_again_in: Duration::from_micros(endpoint.ejected_until().saturating_sub(now)),
+        };
+        all.iter().map(one).collect()
     }
 
     /// One that was ejected and is to be tried again; else the next one in turn that is well; if none is, the one that is

@@ -27,8 +27,8 @@ use tercet_core::{BranchIndex, CallReport, Gid, ParticipantName};
 
 pub(crate) use breaker::BreakerState;
 pub(crate) use classify::outcome_of;
-pub(crate) use endpoints::AddressError;
 use endpoints::Endpoints;
+pub(crate) use endpoints::{AddressError, EndpointNow};
 pub(crate) use metadata::CallOrder;
 pub(crate) use participant::{Participant, Waiting};
 

@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
 use super::classify::{Classified, classify};
-use super::endpoints::{Endpoints, Heard};
+use super::endpoints::{EndpointNow, Endpoints, Heard};
 use super::gate::{Gate, Passage};
 use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
@@ -135,6 +135,11 @@ impl Participant {
     /// How long a call to it may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.config.timeout.get()
+    }
+
+    /// Where calls to it go, and how these are.
+    pub(crate) fn endpoints_now(&self) -> Vec<EndpointNow> {
+        self.endpoints.now()
     }
 
     /// A channel to one of its endpoints, for reading its descriptors.

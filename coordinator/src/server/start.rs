@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tercet_log::{DatabaseUrl, Log, LogOptions, OpenError, StoreOptions, TransactionLog};
+use tercet_log::{
+    BatchObserver, DatabaseUrl, Log, LogOptions, OpenError, StoreOptions, TransactionLog,
+};
 use tercet_proto::tercet::v1::admin_service_server::AdminServiceServer;
 use tercet_proto::tercet::v1::transaction_service_server::TransactionServiceServer;
-use tercet_service::{
-    Addresses, Bound, Drain, Listener, MESSAGE_BYTES_MAX, Metrics, Readiness, Services,
-};
+use tercet_service::{Addresses, Drain, Listener, MESSAGE_BYTES_MAX, Metrics, Readiness, Services};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::api::{Api, Service};
 use crate::clock::Clock;
 use crate::cluster::{self, Cluster, Lease, Leased, Times};
 use crate::config::Config;
+use crate::console::Console;
 use crate::json::Schemas;
 use crate::metrics::{CallMeters, LiveGauges, LogMeters};
 use crate::participants::Participants;
@@ -131,7 +132,8 @@ async fn start_on<L: Listener>(
     let held = Arc::downgrade(&store);
     let advertised: Arc<str> = advertised.into();
     let telemetry = Telemetry::start(&config, &metrics, &advertised, &clock)?;
-    let (log, cluster) = join(&config, store, &connect, &metrics).await?;
+    let log_meters = Arc::new(LogMeters::new(&metrics));
+    let (log, cluster) = join(&config, store, &connect, &log_meters).await?;
     let transactions = Transactions::new(
         &config,
         log,
@@ -146,10 +148,14 @@ async fn start_on<L: Listener>(
     let readiness = Readiness::new();
     let started = async {
         recover(&transactions, copy).await?;
-        serve(&config, bound, &transactions, &drain, &readiness, &metrics)
+        let service = service(&config, &transactions, &drain);
+        let console = Console::new(service.clone(), log_meters, bound.addresses().http);
+        let services = services(&config, &transactions, service, &readiness, &metrics);
+        let server = bound.start(services.http(console.router()), drain.clone())?;
+        Ok((server, console))
     };
-    let server = match started.await {
-        Ok(server) => server,
+    let (server, console) = match started.await {
+        Ok(started) => started,
         Err(error) => {
             leave(&transactions);
             return Err(error);
@@ -158,6 +164,7 @@ async fn start_on<L: Listener>(
     cluster::run_watch(&transactions);
     let stopped = CancellationToken::new();
     run_background(&config, &transactions, readiness, &drain, &stopped);
+    run_console(console, &drain, &stopped);
     Ok(Running::new(server, transactions, stopped, held))
 }
 
@@ -230,10 +237,11 @@ async fn join(
     config: &Config,
     store: Arc<dyn TransactionLog>,
     connect: &Connect,
-    metrics: &Metrics,
+    meters: &Arc<LogMeters>,
 ) -> Result<(Log, Option<Arc<Cluster>>), StartError> {
+    let observer: Arc<dyn BatchObserver> = Arc::clone(meters) as _;
     let options = LogOptions {
-        observer: Some(Arc::new(LogMeters::new(metrics))),
+        observer: Some(observer),
         ..LogOptions::default()
     };
     if store.shared().is_none() {
@@ -247,15 +255,9 @@ async fn join(
     Ok((log, Some(Arc::new(Cluster::new(times, lease, connect)))))
 }
 
-fn serve<L: Listener>(
-    config: &Config,
-    bound: Bound<L>,
-    transactions: &Transactions,
-    drain: &Drain,
-    readiness: &Readiness,
-    metrics: &Metrics,
-) -> Result<tercet_service::Running, StartError> {
-    let service = Service(Arc::new(Api {
+/// The rpcs.
+fn service(config: &Config, transactions: &Transactions, drain: &Drain) -> Service {
+    Service(Arc::new(Api {
         transactions: transactions.clone(),
         schemas: Schemas::default(),
         limits: config.limits.clone(),
@@ -267,7 +269,17 @@ fn serve<L: Listener>(
         },
         drain: drain.clone(),
         started_at: Instant::now(),
-    }));
+    }))
+}
+
+/// What is served, but for the console.
+fn services(
+    config: &Config,
+    transactions: &Transactions,
+    service: Service,
+    readiness: &Readiness,
+    metrics: &Metrics,
+) -> Services {
     let grace = config.limits.drain_grace.get();
     let live = LiveGauges::new(metrics);
     let shown = transactions.clone();
@@ -275,7 +287,7 @@ fn serve<L: Listener>(
     let applications =
         TransactionServiceServer::new(service.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let operators = AdminServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let services = Services::new()
+    Services::new()
         .name("coordinator")
         .grpc(applications)
         .grpc(operators)
@@ -284,8 +296,7 @@ fn serve<L: Listener>(
         .metrics(metrics, Some(refresh))
         .tracing(&transactions.shared().telemetry.tracing)
         .drain_grace(grace + GRACE_MARGIN)
-        .before_stop(drain::drain(transactions.clone(), grace));
-    Ok(bound.start(services, drain.clone())?)
+        .before_stop(drain::drain(transactions.clone(), grace))
 }
 
 fn run_background(
@@ -320,5 +331,15 @@ fn run_background(
             readiness.red("fenced", failure.to_string());
         };
         tokio::select! { () = health => {}, () = failed => {}, () = drained => {}, () = token => {} }
+    });
+}
+
+/// Keeps what the console's plots are drawn from.
+fn run_console(console: Console, drain: &Drain, stopped: &CancellationToken) {
+    let drained = drain.begun_owned();
+    let token = stopped.clone().cancelled_owned();
+    tokio::spawn(async move {
+        let kept = console.keep_history();
+        tokio::select! { () = kept => {}, () = drained => {}, () = token => {} }
     });
 }

@@ -57,6 +57,11 @@ impl Endpoint {
             .clone()
     }
 
+    /// Failures in a row.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_well(&self) -> bool {
         self.ejected_until() == WELL
     }

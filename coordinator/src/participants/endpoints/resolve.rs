@@ -100,6 +100,12 @@ impl Names {
         self.all.iter().map(|name| name.target.clone())
     }
 
+    /// The address of the name of that number, as configured.
+    pub(super) fn address(&self, number: usize) -> String {
+        let name = self.all.get(number);
+        name.map_or_else(String::new, |name| name.address.to_string())
+    }
+
     /// A call has failed: addresses may have changed.
     pub(super) fn doubt(&self) {
         self.schedule().is_in_doubt = true;
