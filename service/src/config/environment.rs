@@ -2,7 +2,8 @@
 //!
 //! Only `TERCET_LISTEN`, `TERCET_HTTP_LISTEN`, `TERCET_ADVERTISE` and names with `__` count: Kubernetes puts
 //! `TERCET_PORT=tcp://…` and its like into every pod beside a service named `tercet`, and those must not stop
-//! a start. `TERCET_LOG__URL` is the key `log.url`.
+//! a start. `TERCET_LOG__URL` is the key `log.url`. The three names count for servers that have such a key: the environment
+//! of a pod or a shell is often shared, and a participant, which nobody has to advertise, starts beside `TERCET_ADVERTISE`.
 
 use std::ffi::OsString;
 
@@ -29,6 +30,11 @@ impl Variable {
     /// The dotted key it sets.
     pub(super) fn key(&self) -> String {
         self.path.join(".")
+    }
+
+    /// Whether it may stand in an environment that several servers share: one that has no such key leaves it alone.
+    pub(super) fn is_shared(&self) -> bool {
+        self.path.len() == 1
     }
 
     /// Whether it is still taken as plain text.

@@ -79,8 +79,8 @@ impl Merged {
     /// The typed configuration.
     ///
     /// A variable is text first, so that a password of `123456` stays what it is. Only where the struct asks
-    /// for another type is it read as a TOML value; each round does that for one variable, so the number of
-    /// variables bounds the loop.
+    /// for another type is it read as a TOML value, and only where the struct has no such key is one that several servers
+    /// may share left out; each round does that to one variable, so their number bounds the loop.
     pub fn extract<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let mut variables = self.variables.clone();
         loop {
@@ -89,14 +89,20 @@ impl Merged {
                 Ok(config) => return Ok(config),
                 Err(error) => error,
             };
-            let is_retyped = match &error.kind {
+            let key = error.path.join(".");
+            let has_changed = match &error.kind {
                 Kind::InvalidType(_, expected) => variables
                     .iter_mut()
-                    .find(|variable| variable.is_text() && variable.key() == error.path.join("."))
+                    .find(|variable| variable.is_text() && variable.key() == key)
                     .is_some_and(|variable| variable.retype(expected.contains("sequence"))),
+                Kind::UnknownField(..) => {
+                    let before = variables.len();
+                    variables.retain(|variable| !variable.is_shared() || variable.key() != key);
+                    variables.len() < before
+                }
                 _ => false,
             };
-            if !is_retyped {
+            if !has_changed {
                 return Err(ConfigError::from_figment(&error, &figment, &self.file));
             }
         }

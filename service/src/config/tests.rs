@@ -375,3 +375,28 @@ fn urls_without_a_password_are_left_alone() {
         assert_eq!(mask::mask_urls(text), text);
     }
 }
+
+#[test]
+fn what_servers_share_is_left_alone_by_one_that_has_no_such_key() {
+    let environment = [
+        ("TERCET_ADVERTISE", "http://coordinator-1:7400"),
+        ("TERCET_HTTP_LISTEN", "127.0.0.1:7401"),
+        ("TERCET_LISTEN", "127.0.0.1:9"),
+        ("TERCET_LOG__LANES", "2"),
+    ];
+    let config = read(LISTEN, &environment).unwrap();
+    assert_eq!(config.listen, ListenAddress::loopback(9));
+    assert_eq!(config.log.lanes, Some(2));
+    // In the file it is somebody's mistake, with the variable or without.
+    let text = format!("{LISTEN}advertise = \"http://coordinator-1:7400\"");
+    for environment in [&environment[..], &[]] {
+        let line = read(&text, environment).unwrap_err();
+        assert!(
+            line.starts_with("tercet.toml: advertise: unknown key"),
+            "{line}"
+        );
+    }
+    // A name with a table in it is meant for one server.
+    let line = read(LISTEN, &[("TERCET_STORE__URL", "sqlite:a.db")]).unwrap_err();
+    assert!(line.starts_with("TERCET_STORE__URL: "), "{line}");
+}
