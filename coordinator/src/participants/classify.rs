@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tercet_core::{CallError, CallOutcome};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::endpoints::Heard;
 use super::unary::Exchange;
 
 /// The most bytes of a participant's message or reason that are kept; longer ones are cut.
@@ -79,6 +81,21 @@ pub(crate) fn classify(exchange: Exchange) -> Classified {
         },
         Exchange::TimedOut => unanswered(Code::DeadlineExceeded, "no answer in time"),
         Exchange::Broken(why) => unanswered(Code::Unavailable, &why),
+    }
+}
+
+/// What it says about the endpoint that the call went to, beside what it says about the call.
+pub(super) fn heard(exchange: &Exchange, since: Instant) -> Heard {
+    match exchange {
+        Exchange::NeverSent(_) | Exchange::Broken(_) => Heard::Failure,
+        Exchange::TimedOut => Heard::Silence { since },
+        // With a time beside it an instance says "still working", and is well.
+        Exchange::Refused(status)
+            if status.code() == Code::Unavailable && status.get_details_retry_info().is_none() =>
+        {
+            Heard::TurnedAway
+        }
+        Exchange::Done(_) | Exchange::TooLarge(_) | Exchange::Refused(_) => Heard::Answer,
     }
 }
 
@@ -206,6 +223,22 @@ mod tests {
         assert!(never_sent.never_sent && !never_sent.is_answer);
         let expired = classify(Exchange::Refused(Status::cancelled("Timeout expired")));
         assert_eq!(expired.error.unwrap().code, 4);
+    }
+
+    #[test]
+    fn an_instance_that_cant_serve_is_told_from_one_that_works() {
+        let heard = |exchange| heard(&exchange, Instant::now());
+        let refused = |code| Exchange::Refused(Status::new(code, ""));
+        assert_eq!(heard(refused(Code::Unavailable)), Heard::TurnedAway);
+        for code in [Code::Internal, Code::FailedPrecondition, Code::Aborted] {
+            assert_eq!(heard(refused(code)), Heard::Answer);
+        }
+        let mut still_working = ErrorDetails::new();
+        still_working.set_retry_info(Some(Duration::from_secs(1)));
+        let still_working = Status::with_error_details(Code::Unavailable, "", still_working);
+        assert_eq!(heard(Exchange::Refused(still_working)), Heard::Answer);
+        let broken = Exchange::Broken(String::new());
+        assert_eq!(heard(broken), Heard::Failure);
     }
 
     #[test]

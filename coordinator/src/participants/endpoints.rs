@@ -4,8 +4,9 @@
 //!
 //! - **Names** are resolved again and again ([`resolve`]), so several instances behind one name are all found, and one that
 //!   moves is found again. Until the first answer, and where nobody resolves, a name is one endpoint as it stands.
-//! - **Ejection**: an endpoint that fails is left out for a while, longer with each failure in a row. When that is over one
-//!   call tries it, and only an answer brings it back among the others.
+//! - **Ejection**: an endpoint that fails, or answers that it is UNAVAILABLE, is left out for a while, longer with each failure
+//!   in a row. When that is over one call tries it, and only an answer brings it back among the others. Where none is well,
+//!   calls go out all the same.
 //! - **Silence**: a connection whose other side has silently gone looks well for as long as TCP retransmits, a quarter of an
 //!   hour or more, and pings are too rare to find it. So a call that ran out of time finds it: when nothing at all has come
 //!   over the channel since that call began, the next call gets a new one.
@@ -54,8 +55,10 @@ pub(crate) struct Endpoints {
 /// What a call says about the endpoint that it went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// An answer, whatever it says.
+    /// An answer, whatever it says but for the next one.
     Answer,
+    /// The answer that this instance can't serve now (UNAVAILABLE), and not for how long: another one may.
+    TurnedAway,
     /// The connection couldn't be made, or has broken: tonic makes another by itself.
     Failure,
     /// Nothing in time, for a call that began then.
@@ -158,11 +161,13 @@ impl Endpoints {
     /// What came of a call to it.
     pub(crate) fn report(&self, endpoint: &Endpoint, heard: Heard) {
         let now = self.micros(Instant::now());
-        if heard == Heard::Answer {
-            return endpoint.answered(now);
-        }
-        if let Heard::Silence { since } = heard {
-            endpoint.renew_if_silent(self.micros(since), now, &self.connect);
+        match heard {
+            Heard::Answer => return endpoint.answered(now),
+            Heard::TurnedAway => endpoint.heard(now),
+            Heard::Silence { since } => {
+                endpoint.renew_if_silent(self.micros(since), now, &self.connect);
+            }
+            Heard::Failure => {}
         }
         let failures = endpoint.failed();
         let pause = EJECTED_MIN

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
-use super::classify::{Classified, classify};
-use super::endpoints::{EndpointNow, Endpoints, Heard};
+use super::classify::{Classified, classify, heard};
+use super::endpoints::{EndpointNow, Endpoints};
 use super::gate::{Gate, Passage};
 use super::metadata::{CallOrder, RequestError};
 use super::unary::{Exchange, Reply, exchange};
@@ -276,12 +276,7 @@ impl Participant {
             let since = Instant::now();
             let left = end.saturating_duration_since(since);
             let exchanged = exchange(endpoint.channel(), request(left)?, reply, left).await;
-            let heard = match exchanged {
-                Exchange::NeverSent(_) | Exchange::Broken(_) => Heard::Failure,
-                Exchange::TimedOut => Heard::Silence { since },
-                Exchange::Done(_) | Exchange::TooLarge(_) | Exchange::Refused(_) => Heard::Answer,
-            };
-            self.endpoints.report(&endpoint, heard);
+            self.endpoints.report(&endpoint, heard(&exchanged, since));
             tried += 1;
             let is_over = Instant::now() >= end || tried >= self.endpoints.len();
             if is_over || !matches!(exchanged, Exchange::NeverSent(_)) {

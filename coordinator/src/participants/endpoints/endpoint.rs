@@ -84,8 +84,13 @@ impl Endpoint {
                 .is_ok()
     }
 
-    pub(super) fn answered(&self, now: u64) {
+    /// Something came over its channel.
+    pub(super) fn heard(&self, now: u64) {
         self.heard_at.store(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self, now: u64) {
+        self.heard(now);
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
             self.ejected_until.store(WELL, Ordering::Relaxed);

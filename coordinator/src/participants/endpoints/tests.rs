@@ -231,3 +231,27 @@ async fn a_call_that_is_slow_beside_others_that_are_answered_breaks_no_connectio
     endpoints.report(&endpoints.all()[0], Heard::Silence { since });
     assert_eq!(made.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_turns_calls_away_is_left_out_and_its_connection_stays() {
+    let endpoints = three();
+    let turned_away = |index: usize| {
+        let all = endpoints.all();
+        endpoints.report(&all[index], Heard::TurnedAway);
+    };
+    turned_away(1);
+    assert!(!picked(&endpoints, 30).contains(&1));
+    // With none that is well, calls go out all the same.
+    turned_away(0);
+    turned_away(2);
+    assert_eq!(picked(&endpoints, 3).len(), 3);
+    endpoints.report(&endpoints.all()[1], Heard::Answer);
+    assert!(picked(&endpoints, 30).iter().all(|index| *index == 1));
+
+    let (one, made) = counted();
+    let since = Instant::now();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    one.report(&one.all()[0], Heard::TurnedAway);
+    one.report(&one.all()[0], Heard::Silence { since });
+    assert_eq!(made.load(Ordering::Relaxed), 1, "it was heard");
+}
