@@ -25,8 +25,8 @@ use deferred::Deferred;
 pub use effects::{Append, AppendVerdict, Command, CommandId, Effect, Input, Urgency};
 
 use crate::{
-    Begun, BranchId, BranchIndex, Call, Event, GlobalTransaction, Phase, Record, Rejection,
-    RetryPolicy, Surroundings, Timestamp, TriedBy,
+    Attention, Begun, BranchId, BranchIndex, Call, Event, GlobalTransaction, Phase, Record,
+    Rejection, RetryPolicy, Surroundings, Timestamp, TriedBy,
 };
 
 /// An append that is under way.
@@ -60,6 +60,8 @@ pub struct Run {
     append_not_before: Option<Timestamp>,
     /// When what is due was last made ready as effects.
     looked_at: Timestamp,
+    /// That the log refuses it as it stands. Never stored: that would take the log.
+    refused: Option<Attention>,
     /// Why nothing may happen to the transaction here any more.
     lost: Option<Rejection>,
 }
@@ -105,6 +107,7 @@ impl Run {
             append_failures: 0,
             append_not_before: None,
             looked_at: Timestamp::NEVER,
+            refused: None,
             lost: None,
         }
     }

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use common::{Answer, Bench, sequential, tcc};
 use tercet_core::{
-    BranchId, BranchState, Command, Gid, Mode, Options, Phase, Rejection, RetryPolicy,
-    TransactionState, Verdict, full_jitter,
+    AppendVerdict, BranchId, BranchState, Command, Gid, Mode, Options, Phase, Rejection,
+    RetryPolicy, TransactionState, Verdict, full_jitter,
 };
 
 fn confirming(branches: usize) -> Bench {
@@ -319,4 +319,45 @@ fn full_jitter_fills_its_whole_range() {
     assert_eq!(full_jitter(bound, 0), Duration::ZERO);
     assert_eq!(full_jitter(bound, u64::MAX), bound);
     assert_eq!(full_jitter(bound, u64::MAX / 2), Duration::from_millis(50));
+}
+
+#[test]
+fn what_the_log_refuses_for_good_is_flagged_tried_again_and_never_stored() {
+    let mut bench = Bench::one_call(Options::default(), tcc(1));
+    bench.reply_all(Answer::Done);
+    let refused = || AppendVerdict::Invalid("too long".to_owned());
+    // The decision can't be written: nobody has asked for it, so nobody would hear.
+    bench.verdict(refused());
+    let attention = bench.run.transaction().oldest_attention().unwrap().clone();
+    assert!(attention.why.ends_with("too long") && !attention.parked);
+    assert_eq!(bench.calls.len(), 0, "the decision isn't durable");
+
+    // Again, later, and it is the same matter.
+    until_appending(&mut bench);
+    bench.verdict(refused());
+    assert_eq!(bench.run.transaction().oldest_attention(), Some(&attention));
+
+    // Somebody has mended the log.
+    until_appending(&mut bench);
+    bench.write();
+    assert_eq!(bench.log.last().unwrap().oldest_attention(), None);
+    assert_eq!(bench.run.transaction().oldest_attention(), None);
+    assert_eq!(bench.calls.len(), 1);
+}
+
+#[test]
+fn a_command_that_the_log_refuses_is_answered_and_flags_nothing() {
+    let mut bench = Bench::step_by_step(Options::default());
+    let id = bench.command(Command::Cancel {
+        reason: String::new(),
+    });
+    bench.verdict(AppendVerdict::Invalid("too long".to_owned()));
+    assert!(matches!(bench.answers[&id], Err(Rejection::LogInvalid(_))));
+    assert_eq!(bench.run.transaction().oldest_attention(), None);
+}
+
+fn until_appending(bench: &mut Bench) {
+    while bench.append.is_none() {
+        bench.jump();
+    }
 }

@@ -3,7 +3,8 @@
 //! What must never happen here: a guess about what became of an append.
 
 use super::{Append, AppendVerdict, Appending, CommandId, Effect, Run, Urgency};
-use crate::{GlobalTransaction, Rejection, Timestamp, TriedBy};
+use crate::record::cut;
+use crate::{Attention, GlobalTransaction, Note, Record, Rejection, Timestamp, TriedBy};
 
 impl Run {
     pub(super) fn flush_when_due(&mut self, now: Timestamp) {
@@ -17,11 +18,14 @@ impl Run {
 
     pub(super) fn start_append(
         &mut self,
-        next: GlobalTransaction,
+        mut next: GlobalTransaction,
         commands: Vec<CommandId>,
         urgency: Urgency,
         definition_changed: bool,
     ) {
+        if self.refused.is_some() && next.attention == self.refused {
+            next.attention = None;
+        }
         let append = Append {
             expected: self.version,
             urgency,
@@ -49,6 +53,7 @@ impl Run {
                     }
                 }
                 self.transaction = *next;
+                self.refused = None;
                 self.to_hold &= !self.transaction.is_held();
                 self.version += 1;
                 self.dirty_since = None;
@@ -62,6 +67,10 @@ impl Run {
             }
             AppendVerdict::Invalid(why) => {
                 self.append_later(now);
+                if commands.is_empty() {
+                    // Whoever gives a command hears it; nobody hears of this.
+                    self.flag_refusal(&why, now);
+                }
                 Err(Rejection::LogInvalid(why))
             }
             AppendVerdict::Lost => {
@@ -81,6 +90,25 @@ impl Run {
                 self.answer(command, Err(rejection.clone()));
             }
         }
+    }
+
+    /// Has a person look: waiting alone changes nothing about what the log refuses. It is tried again all the same, since the log
+    /// itself may be mended.
+    fn flag_refusal(&mut self, why: &str, now: Timestamp) {
+        if self.version == 0 || self.transaction.attention.is_some() {
+            return;
+        }
+        let attention = Attention {
+            why: cut(&format!("the log refuses how it stands: {why}")),
+            since: now,
+            parked: false,
+        };
+        self.refused = Some(attention.clone());
+        self.transaction
+            .apply(&Record::Noted(Note::AttentionRaised {
+                branch: None,
+                attention,
+            }));
     }
 
     fn append_later(&mut self, now: Timestamp) {
