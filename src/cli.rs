@@ -12,10 +12,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tercet_service::ConfigDuration;
 
 pub(crate) use bench::{Bench, BenchPart};
-pub(crate) use filters::{Bulk, Filter};
+pub(crate) use filters::{About, Bulk, Filter, State};
 pub(crate) use reconcile::Reconcile;
 pub(crate) use shop::{Buy, Owned, Refund, Rush, Seed, Shop, Show};
-pub(crate) use tx::{ListTx, Tx, Wait};
+pub(crate) use tx::{CancelTx, ListTx, Tx, Wait};
 
 /// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.
 #[derive(Debug, Parser)]
@@ -23,7 +23,10 @@ pub(crate) use tx::{ListTx, Tx, Wait};
     name = "tercet",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found, 4 the transaction was cancelled"
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found, 4 the transaction was cancelled
+
+To see it work: tercet demo. For a system to play with: tercet dev, then tercet tx list in another terminal.
+More about a command: tercet COMMAND --help, or tercet man COMMAND."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -95,9 +98,9 @@ pub(crate) enum Command {
     Tx(Tx),
     /// The participants and their health
     Participants(Participants),
-    /// How the coordinator is doing
+    /// How the coordinator is doing, and which others share its log
     Status,
-    /// What people have done
+    /// What people have done: when, who, why, and how things stood before and after
     Audit(Audit),
     /// Compare the log with every participant's fence, the shop's sums and the provider's statement
     Reconcile(Reconcile),
@@ -109,6 +112,10 @@ pub(crate) enum Command {
     /// Check or show a configuration
     #[command(subcommand)]
     Config(Config),
+    /// Print what a shell needs to complete this command's words
+    Completions(Completions),
+    /// Print the manual, or write every page of it into a folder
+    Man(Man),
     /// Measure throughput and latency beside a floor without a log, on this machine
     Bench(Bench),
     /// One of the programs that `bench` starts
@@ -204,11 +211,13 @@ pub(crate) enum ParticipantAction {
     /// List them (the default)
     List,
     /// Stop all calls to one, for all replicas
+    ///
+    /// New transactions that name it are refused. What has begun waits, uses up no attempts, and goes on when it is resumed.
     Pause {
         /// Its configured name
         name: String,
         /// Why, for the audit record
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Let calls to one go on
@@ -216,7 +225,7 @@ pub(crate) enum ParticipantAction {
         /// Its configured name
         name: String,
         /// Why, for the audit record
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
 }
@@ -239,7 +248,7 @@ pub(crate) struct Audit {
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
     /// The gRPC service to ask about; all of them together when left out
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) service: String,
 }
 
@@ -262,5 +271,31 @@ pub(crate) struct ConfigFile {
     pub(crate) service: Option<Kind>,
 }
 
+/// `tercet completions`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For instance: tercet completions bash > /etc/bash_completion.d/tercet, or in ~/.zshrc: source <(tercet completions zsh)"
+)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `tercet man`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For instance: tercet man tx retry | man -l -, or tercet man --out /usr/local/share/man/man1"
+)]
+pub(crate) struct Man {
+    /// The command whose page is printed, for instance: tx retry; that of tercet itself when left out
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// Write a page for each command into this folder instead; it is made where it is missing
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

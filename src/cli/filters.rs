@@ -46,8 +46,29 @@ pub(crate) struct Bulk {
     #[arg(long)]
     pub(crate) yes: bool,
     /// Why, for the audit record
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
+}
+
+/// What a command that may be about many is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// That transaction.
+    One(String),
+    /// All that the filter finds.
+    Many,
+}
+
+impl Bulk {
+    /// One or many; never both, and never everything by a slip of the finger.
+    pub(crate) fn about(&self) -> Result<About, &'static str> {
+        match (&self.gid, self.filter.is_empty()) {
+            (Some(_), false) => Err("a gid or a filter, not both"),
+            (None, true) => Err("name a gid, or a filter such as --state confirming"),
+            (Some(gid), true) => Ok(About::One(gid.clone())),
+            (None, false) => Ok(About::Many),
+        }
+    }
 }
 
 /// The five states, as words of the command line.

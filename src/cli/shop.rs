@@ -110,7 +110,7 @@ pub(crate) struct Refund {
     #[arg(long, required_unless_present_any = ["approve", "reject"])]
     pub(crate) user: Option<String>,
     /// Why, for the merchant
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
     /// The merchant gives back all, or as much as is said
     #[arg(long, conflicts_with_all = ["reject", "user"])]

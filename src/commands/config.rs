@@ -1,5 +1,6 @@
 //! `tercet config check` and `tercet config show`.
 
+use serde_json::json;
 use tercet_database::DatabaseUrl;
 use tercet_participant::serve::ParticipantConfig;
 use tercet_service::config::Merged;
@@ -11,17 +12,19 @@ use crate::{
     system::CoordinatorConfig,
 };
 
-pub(super) fn run(command: Config) -> Result<(), Failure> {
-    match command {
-        Config::Check(file) => {
-            check(&file)?;
-            output::print(&format!("{}: ok", file.server.config.display()));
+pub(super) fn run(command: &Config, is_json: bool) -> Result<(), Failure> {
+    let (Config::Check(file) | Config::Show(file)) = command;
+    let merged = check(file)?;
+    let name = file.server.config.display();
+    let text = match command {
+        Config::Check(_) if is_json => json!({ "file": name.to_string(), "ok": true }).to_string(),
+        Config::Check(_) => format!("{name}: ok"),
+        Config::Show(_) if is_json => {
+            serde_json::to_string_pretty(&merged.masked()).map_err(Failure::failed)?
         }
-        Config::Show(file) => {
-            let masked = check(&file)?.masked();
-            output::print(&toml::to_string(&masked).map_err(Failure::failed)?);
-        }
-    }
+        Config::Show(_) => toml::to_string(&merged.masked()).map_err(Failure::failed)?,
+    };
+    output::print(&text);
     Ok(())
 }
 

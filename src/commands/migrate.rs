@@ -1,5 +1,6 @@
 //! `tercet migrate`: creates or upgrades the tables of the database that a configuration names.
 
+use serde_json::{Value, json};
 use tercet_database::{DatabaseUrl, SchemaState};
 use tercet_participant::serve::ParticipantConfig;
 use tercet_service::config::Merged;
@@ -12,7 +13,7 @@ use crate::{
     system::CoordinatorConfig,
 };
 
-pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
+pub(super) async fn run(command: Migrate, is_json: bool) -> Result<(), Failure> {
     let file = &command.server.config;
     let merged = Merged::read(file, std::env::vars_os())?;
     let kind = kind(config::kind(&merged), command.service)
@@ -38,7 +39,11 @@ pub(super) async fn run(command: Migrate) -> Result<(), Failure> {
             .await
             .map_err(Failure::usage)?,
     };
-    output::print(told(before));
+    output::print(&if is_json {
+        document(before).to_string()
+    } else {
+        told(before).to_owned()
+    });
     Ok(())
 }
 
@@ -75,6 +80,17 @@ fn told(before: SchemaState) -> &'static str {
             "the tables are newer than this version, which can work with them"
         }
     }
+}
+
+/// What was found, and what was done about it.
+fn document(before: SchemaState) -> Value {
+    let (found, version, is_migrated) = match before {
+        SchemaState::Empty => ("empty", None, true),
+        SchemaState::Older { found } => ("older", Some(found), true),
+        SchemaState::Current => ("current", None, false),
+        SchemaState::NewerReadable { found } => ("newer", Some(found), false),
+    };
+    json!({ "found": found, "found_version": version, "migrated": is_migrated })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod config;
+mod manual;
 mod migrate;
 mod operator;
 mod participants;
@@ -40,7 +41,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status => status::run(&context).await,
         Command::Audit(command) => audit::run(&context, command).await,
         Command::Probe(command) => probe::run(&context, command).await,
-        Command::Config(command) => config::run(command),
+        Command::Config(command) => config::run(&command, context.is_json),
+        Command::Completions(command) => {
+            manual::completions(&command);
+            Ok(())
+        }
+        Command::Man(command) => manual::man(&command),
         Command::Demo(command) => demo::run(command).await,
         Command::Dev(command) => dev::run(command, servers::drain_on_signals()?).await,
         Command::Serve(command) => serve::run(command).await,
@@ -49,7 +55,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Provider(command) => servers::provider(command).await,
         Command::Points(command) => servers::points(command).await,
         Command::Stock(command) => servers::stock(command).await,
-        Command::Migrate(command) => migrate::run(command).await,
+        Command::Migrate(command) => migrate::run(command, context.is_json).await,
         Command::Reconcile(command) => {
             // It makes as many calls as there are rows; each has the client's own limit.
             let client = context.client_without_deadline()?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tonic::transport::Endpoint;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -18,12 +19,19 @@ pub(super) async fn run(context: &Context, command: Probe) -> Result<(), Failure
     for endpoint in &context.endpoints {
         match tokio::time::timeout(LIMIT, ask(endpoint, &command.service)).await {
             Ok(Ok(())) => {
-                output::print("serving");
+                output::print(&if context.is_json {
+                    json!({ "serving": true, "endpoint": endpoint }).to_string()
+                } else {
+                    "serving".to_owned()
+                });
                 return Ok(());
             }
             Ok(Err(failure)) => last = failure,
             Err(_) => last = Failure::failed(format!("{endpoint}: no answer in {LIMIT:?}")),
         }
+    }
+    if context.is_json {
+        output::print(&json!({ "serving": false, "problem": last.line() }).to_string());
     }
     Err(last)
 }

@@ -13,12 +13,13 @@ use tercet_client::{
 
 use super::Context;
 use crate::{
-    cli::{Filter, ListTx, Tx, Wait},
+    cli::{About, CancelTx, Filter, ListTx, Tx, Wait},
     clock,
     failure::Failure,
     output,
     render::{follow, json, tables, timeline},
 };
+use bulk::{Action, Operation};
 
 pub(super) async fn run(context: &Context, command: Tx) -> Result<(), Failure> {
     match command {
@@ -30,15 +31,10 @@ pub(super) async fn run(context: &Context, command: Tx) -> Result<(), Failure> {
             execute(context, request).await
         }
         Tx::Confirm { gid, wait } => confirm(context, &gid, wait).await,
-        Tx::Cancel {
-            gid,
-            reason,
-            unknown,
-            wait,
-        } => cancel(context, &gid, reason, unknown, wait).await,
-        Tx::Retry(bulk) => bulk::run(context, bulk::Action::Retry, bulk).await,
-        Tx::Park(bulk) => bulk::run(context, bulk::Action::Park, bulk).await,
-        Tx::Resume(bulk) => bulk::run(context, bulk::Action::Resume, bulk).await,
+        Tx::Cancel(command) => cancel(context, command).await,
+        Tx::Retry(bulk) => bulk::run(context, Operation::Retry, bulk).await,
+        Tx::Park(bulk) => bulk::run(context, Operation::Park, bulk).await,
+        Tx::Resume(bulk) => bulk::run(context, Operation::Resume, bulk).await,
         Tx::Force {
             gid,
             branch,
@@ -141,19 +137,22 @@ async fn confirm(context: &Context, gid: &str, wait: Wait) -> Result<(), Failure
     })
 }
 
-async fn cancel(
-    context: &Context,
-    gid: &str,
-    reason: String,
-    is_unknown_fine: bool,
-    wait: Wait,
-) -> Result<(), Failure> {
+async fn cancel(context: &Context, command: CancelTx) -> Result<(), Failure> {
+    let CancelTx {
+        bulk,
+        unknown,
+        wait,
+    } = command;
+    let About::One(gid) = bulk.about().map_err(Failure::usage)? else {
+        return bulk::many(context, Action::Cancel(wait), bulk).await;
+    };
     let client = context.client()?;
-    if !is_unknown_fine {
+    if !unknown {
         // The coordinator would record an unknown gid as cancelled; a slip of the finger must not.
-        client.get(gid).await?;
+        client.get(&gid).await?;
     }
-    let cancelled = client.open(gid).cancel_and(reason, wait.into()).await?;
+    let cancelled = client.open(&gid);
+    let cancelled = cancelled.cancel_and(bulk.reason, wait.into()).await?;
     let response = CancelTransactionResponse {
         transaction: Some(cancelled.outcome.transaction().clone()),
         was_unknown: cancelled.was_unknown,

@@ -94,7 +94,19 @@ pub(crate) fn participants(list: &[Participant], now: Timestamp, style: Style) -
 
 fn health(participant: &Participant, style: Style) -> Cell {
     match (participant.paused, participant.breaker()) {
-        (true, _) => Cell::painted("paused", style.open("paused")),
+        (true, _) => {
+            let mut text = "paused".to_owned();
+            for (before, word) in [
+                (" by ", &participant.paused_by),
+                (": ", &participant.pause_reason),
+            ] {
+                if !word.is_empty() {
+                    text.push_str(before);
+                    text.push_str(&words::clean(word));
+                }
+            }
+            Cell::painted(&text, style.open(&text))
+        }
         (false, BreakerState::Open) => Cell::painted("down", style.bad("down")),
         (false, BreakerState::HalfOpen) => Cell::painted("being tried", style.open("being tried")),
         (false, _) => Cell::painted("ok", style.good("ok")),

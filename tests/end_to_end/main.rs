@@ -17,6 +17,8 @@ mod duplicates;
 mod foreign_clients;
 mod harness;
 mod life_cycle;
+mod manual;
+mod operators;
 mod orders;
 mod starts;
 
