@@ -41,7 +41,8 @@ fn check(file: &ConfigFile) -> Result<Merged, Failure> {
             merged.extract::<shop_payment::PaymentConfig>()?;
         }
         Some(Kind::Order) => {
-            merged.extract::<shop_order::OrderConfig>()?;
+            let config: shop_order::OrderConfig = merged.extract()?;
+            config.check().map_err(Failure::usage)?;
         }
         Some(Kind::Points | Kind::Stock) | None => {
             merged.extract::<ParticipantConfig>()?;

@@ -1,6 +1,8 @@
 //! Orders across three services: confirmed, refused, and what is left behind.
 
-use tercet_proto::shop::order::v1::{OrderState, PlaceOrderRequest};
+use tercet_proto::shop::order::v1::{
+    ListOrdersRequest, OrderState, PlaceOrderRequest, QueueOrderRequest, WaitForTicketRequest,
+};
 use tercet_proto::tercet::v1::{
     BranchState, GetTransactionRequest, ListTransactionsRequest, TransactionState,
     WatchTransactionRequest,
@@ -174,4 +176,53 @@ async fn a_participant_that_comes_back_late_is_confirmed_without_a_person() {
         0
     };
     assert_eq!(account.available, 100 - spent, "all or nothing");
+}
+
+#[tokio::test]
+async fn a_queued_order_that_nobody_refused_is_placed_again() {
+    let mut shop = Shop::start().await;
+    shop.seed("tea", 10, "ann", 100).await;
+    shop.points.take().unwrap().kill().await;
+    let request = QueueOrderRequest {
+        order: Some(order("r-1", 1, 10)),
+    };
+    let queued = shop.orders().queue_order(request).await.unwrap();
+    until("the first round to be given up", || async {
+        let request = GetTransactionRequest {
+            gid: "order-r-1".into(),
+        };
+        let answer = shop.transactions().get_transaction(request).await.ok()?;
+        let state = answer.into_inner().transaction.unwrap().state();
+        matches!(
+            state,
+            TransactionState::Cancelling | TransactionState::Cancelled
+        )
+        .then_some(())
+    })
+    .await;
+
+    shop.points = Some(shop.server("points").await);
+
+    let ticket = queued.into_inner().ticket;
+    let waited = shop
+        .orders()
+        .wait_for_ticket(WaitForTicketRequest { ticket })
+        .await
+        .unwrap();
+    let placed = waited.into_inner().placed.unwrap();
+    assert_eq!(placed.refusal, None);
+    let gid = placed.order.unwrap().gid;
+    assert_ne!(gid, "order-r-1");
+    assert_eq!(ended(&shop, &gid).await, TransactionState::Confirmed);
+    let mut api = shop.orders();
+    let listed = api.list_orders(ListOrdersRequest::default()).await;
+    let orders = listed.unwrap().into_inner().orders;
+    assert_eq!(orders.len(), 1, "one order a submission: {orders:?}");
+    assert_eq!(
+        (orders[0].gid.as_str(), orders[0].state()),
+        (gid.as_str(), OrderState::Created)
+    );
+    let (sku, account) = (shop.sku("tea").await, shop.account("ann").await);
+    assert_eq!((sku.available, sku.reserved, sku.held), (9, 0, 1));
+    assert_eq!((account.available, account.frozen), (90, 0));
 }

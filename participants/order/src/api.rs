@@ -63,7 +63,7 @@ impl OrderService for Api {
         let context = CallContext::of(&request);
         let submission = request.into_inner().into();
         let answer = self.place.place(submission, context).await?;
-        Ok(Response::new(answer))
+        Ok(Response::new(answer.response))
     }
 
     async fn get_order(
@@ -185,6 +185,14 @@ impl OrderService for Api {
         Ok(Response::new(proto::ReturnOrderResponse {
             order: Some(order.into()),
         }))
+    }
+
+    async fn list_refunds(
+        &self,
+        request: Request<proto::ListRefundsRequest>,
+    ) -> Result<Response<proto::ListRefundsResponse>, Status> {
+        let listed = self.refunds.list(request.into_inner()).await?;
+        Ok(Response::new(listed))
     }
 
     async fn queue_order(

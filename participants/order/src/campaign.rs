@@ -19,14 +19,15 @@ const DOMAIN: &str = "shop.order.v1.CampaignService";
 const PRICE_MAX: i64 = 1_000_000_000;
 const WEEK_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
 
-/// Fills in what the campaign says of a submission, and checks what needs no writing: window, pieces, blocked users, the
-/// place.
+/// Fills in what the campaign says of a submission, and checks what needs no writing: blocked users, also outside of campaigns;
+/// window, pieces, the place.
 pub(super) async fn admit(
     connection: &mut Connection,
     submission: &mut Submission,
     now: i64,
 ) -> Result<Option<Campaign>, ActionError> {
     let Some(campaign_id) = submission.campaign_id.clone() else {
+        not_blocked(connection, &submission.user_id).await?;
         return Ok(None);
     };
     if submission.points != 0 {
@@ -65,6 +66,7 @@ pub(super) async fn verify(
             let message = "an order outside of campaigns has no price";
             return Err(Refusal::invalid("INVALID_ORDER", message).into());
         }
+        not_blocked(connection, &submission.user_id).await?;
         return Ok(None);
     };
     let campaign = known(&mut *connection, campaign_id).await?;
@@ -105,14 +107,20 @@ async fn allowed(
         );
     }
     let user = &submission.user_id;
-    if queries::is_blocked(&mut *connection, user).await? {
-        return no("USER_BLOCKED", "the user is blocked");
-    }
+    not_blocked(&mut *connection, user).await?;
     if queries::place(connection, &campaign.campaign_id, user)
         .await?
         .is_some()
     {
         return no("ONE_PER_USER", "the user has an order in the campaign");
+    }
+    Ok(())
+}
+
+/// Who is blocked buys nothing, in a campaign or not.
+async fn not_blocked(connection: &mut Connection, user_id: &str) -> Result<(), ActionError> {
+    if queries::is_blocked(connection, user_id).await? {
+        return Err(Refusal::precondition("USER_BLOCKED", "the user is blocked").into());
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use super::desk::Desk;
 use super::queries::NewOrder;
 use super::{Connection, Db, queries};
 use crate::number;
-use crate::order::{Hold, Submission};
-use crate::state::Event;
+use crate::order::{Hold, Order, Submission};
+use crate::state::{Event, State};
 
 /// Writes orders.
 #[derive(Debug)]
@@ -55,10 +55,14 @@ impl Action for Create {
         if queries::insert(&mut *connection, context, new, &submission).await? {
             return Ok(CreateOrderTryResponse { order_no });
         }
-        if queries::by_request(connection, &submission.request_id)
-            .await?
-            .is_some()
-        {
+        let before = queries::by_request(&mut *connection, &submission.request_id).await?;
+        if let Some(before) = before {
+            if is_superseded(&before, context.gid())
+                && queries::delete_refused(&mut *connection, &before).await?
+                && queries::insert(connection, context, new, &submission).await?
+            {
+                return Ok(CreateOrderTryResponse { order_no });
+            }
             let message = format!("there is an order for request {}", submission.request_id);
             return Err(Refusal::already_exists("DUPLICATE_REQUEST", message).into());
         }
@@ -86,6 +90,14 @@ impl Action for Create {
         self.settle(connection, context, Event::PlacingCancelled)
             .await
     }
+}
+
+/// Whether an order is what an earlier round of the same submission has left: it came to nothing, and nobody has refused it,
+/// else there would be no later round.
+fn is_superseded(before: &Order, gid: &str) -> bool {
+    let rounds = [before.gid.as_str(), gid].map(|gid| before.submission.round_of(gid));
+    matches!(rounds, [Some(earlier), Some(later)] if earlier < later)
+        && before.state() == State::Cancelled
 }
 
 impl Create {

@@ -28,6 +28,8 @@ pub(super) struct Desk {
     pub(super) outbox: Outbox<Db>,
     pub(super) timer: Timer,
     pub(super) changes: Changes,
+    /// How long an order outside of campaigns may stay unpaid.
+    pub(super) payment_micros: i64,
 }
 
 /// An order before and after a change.
@@ -98,16 +100,18 @@ impl Desk {
         let receipt = receipt_of(campaign.as_ref());
         match after.state {
             State::Created if order.state() == State::Pending => {
-                if let Some(campaign) = &campaign {
-                    let due = now.saturating_add(campaign.payment_micros);
-                    self.set(&mut *connection, number, Kind::Payment, due)
-                        .await?;
-                    if campaign.is_taken_at_order != 0
-                        && campaign.hold_micros < campaign.payment_micros
-                    {
-                        let due = now.saturating_add(campaign.hold_micros);
-                        self.set(&mut *connection, number, Kind::Hold, due).await?;
-                    }
+                let payment = campaign
+                    .as_ref()
+                    .map_or(self.payment_micros, |campaign| campaign.payment_micros);
+                let due = now.saturating_add(payment);
+                self.set(&mut *connection, number, Kind::Payment, due)
+                    .await?;
+                if let Some(campaign) = &campaign
+                    && campaign.is_taken_at_order != 0
+                    && campaign.hold_micros < payment
+                {
+                    let due = now.saturating_add(campaign.hold_micros);
+                    self.set(&mut *connection, number, Kind::Hold, due).await?;
                 }
             }
             State::Paid if order.state() == State::Settling => {

@@ -4,7 +4,7 @@
 //! number. Until the outcome is known the same gid is repeated, so that a flow never runs twice at once.
 
 use tercet_client::{CallContext, Cause, Client, Execute, Outcome};
-use tercet_participant::ActionError;
+use tercet_participant::{ActionError, now_micros};
 use tonic::Status;
 
 use super::desk::DOMAIN;
@@ -43,7 +43,7 @@ impl Flows {
 
     async fn next_round(&self, name: &str, round: i64) -> sqlx::Result<()> {
         let mut transaction = self.database.begin().await?;
-        queries::next_round(&mut transaction, name, round).await?;
+        queries::next_round(&mut transaction, name, round, now_micros()).await?;
         transaction.commit().await
     }
 }

@@ -28,7 +28,7 @@ use tercet_participant::CallLayer;
 use tercet_participant::serve::{RunningParticipant, StartError};
 use tercet_service::Drain;
 
-pub use config::{OrderConfig, PaymentSection};
+pub use config::{OrderConfig, PaymentSection, RetentionSection};
 
 /// The port it listens on unless told otherwise.
 pub const PORT: u16 = 7411;
@@ -51,6 +51,9 @@ pub enum OrderStartError {
     /// What fails for any participant.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Its configuration.
+    #[error("{0}")]
+    Config(String),
     /// The payment service's address.
     #[error("payment.endpoint: {0}")]
     Payment(#[from] tonic::transport::Error),
@@ -70,6 +73,7 @@ pub async fn serve_with(
     drain: Drain,
     layer: CallLayer,
 ) -> Result<RunningParticipant, OrderStartError> {
+    config.check().map_err(OrderStartError::Config)?;
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => sqlite::serve(path, config, drain, layer).await,
         DatabaseUrl::MySql(url) => mysql::serve(url, config, drain, layer).await,

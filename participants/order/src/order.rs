@@ -65,10 +65,24 @@ impl Submission {
         known.check()
     }
 
-    /// The global transaction that places this order. The request id alone makes it, so a repeat after a crash is
-    /// the same transaction, and other content under it is a conflict that the coordinator sees too.
-    pub(crate) fn gid(&self) -> String {
-        format!("order-{}", self.request_id)
+    /// The global transaction that places this order, of a round from 0. The request id and the round alone make it, so a
+    /// repeat after a crash is the same transaction, and other content under it is a conflict that the coordinator sees
+    /// too. The round comes first: a request id may look like another one with a number behind it.
+    pub(crate) fn gid(&self, round: i64) -> String {
+        match round {
+            0 => format!("order-{}", self.request_id),
+            _ => format!("order{}-{}", round + 1, self.request_id),
+        }
+    }
+
+    /// The round that has this gid; none where it isn't one of this submission.
+    pub(crate) fn round_of(&self, gid: &str) -> Option<i64> {
+        let (number, request_id) = gid.strip_prefix("order")?.split_once('-')?;
+        let round = match number {
+            "" => 0,
+            number => number.parse::<i64>().ok()?.checked_sub(1)?,
+        };
+        (request_id == self.request_id && self.gid(round) == gid).then_some(round)
     }
 }
 
@@ -231,5 +245,42 @@ pub(crate) fn unwritten(submission: Submission, gid: String, state: State) -> pr
         amount_cents: submission.amount_cents,
         points_due: submission.points_due,
         ..proto::Order::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(request_id: &str) -> Submission {
+        Submission::from(proto::PlaceOrderRequest {
+            request_id: request_id.to_owned(),
+            ..proto::PlaceOrderRequest::default()
+        })
+    }
+
+    #[test]
+    fn a_rounds_gid_is_no_other_submissions() {
+        let mut gids = std::collections::BTreeMap::new();
+        for request_id in ["r", "r-2", "2-r", "-r", "-2-r", "2", "-"] {
+            let submission = submission(request_id);
+            for round in [0, 1, 2, 21] {
+                let gid = submission.gid(round);
+                assert_eq!(submission.round_of(&gid), Some(round));
+                let other = gids.insert(gid.clone(), request_id);
+                assert_eq!(other, None, "{gid}");
+            }
+        }
+        for gid in [
+            "order-x",
+            "order1-r",
+            "order+2-r",
+            "order02-r",
+            "orderx-r",
+            "cancel-r",
+            "order",
+        ] {
+            assert_eq!(submission("r").round_of(gid), None, "{gid}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use tercet_client::{Branch, CallContext, Cause, Client, Error, Execute, Outcome};
-use tercet_participant::{ActionError, Refusal, RefusalKind, error_status, now_micros};
+use tercet_participant::{ActionError, Refusal, RefusalKind, error_status};
 use tercet_proto::shop::order::v1 as proto;
 use tercet_proto::shop::points::v1::SpendPointsRequest;
 use tercet_proto::shop::stock::v1::ReserveStockRequest;
@@ -15,9 +15,8 @@ use tonic::{Code, Status};
 
 use super::campaign;
 use super::desk::{DOMAIN, again, busy};
-use super::queries::Numbered;
-use super::{Database, queries};
-use crate::number;
+use super::queries;
+use super::submitted::{Submissions, is_the_same};
 use crate::order::{Order, Submission, unwritten};
 use crate::state::State;
 
@@ -28,24 +27,49 @@ const SETTLE_WAIT: Duration = Duration::from_secs(1);
 /// Places orders through the coordinator.
 #[derive(Debug)]
 pub(super) struct Place {
-    database: Database,
-    client: Client,
+    pub(super) submissions: Submissions,
+    pub(super) client: Client,
+}
+
+/// What became of a submission.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) response: proto::PlaceOrderResponse,
+    /// Set where nobody has refused it: placing it again may help.
+    pub(super) unrefused: Option<Unrefused>,
+}
+
+/// A transaction that was cancelled because somebody didn't answer in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unrefused {
+    pub(super) round: i64,
+    /// Whether every branch is cancelled: until then its order may still be in the way of another one.
+    pub(super) is_over: bool,
 }
 
 impl Place {
-    pub(super) fn new(database: Database, client: Client) -> Self {
-        Self { database, client }
-    }
-
-    /// Places an order within the deadline and trace of the customer's call.
+    /// Places an order within the deadline and trace of the customer's call, by the submission's present transaction.
     pub(super) async fn place(
         &self,
         submission: Submission,
         context: CallContext,
-    ) -> Result<proto::PlaceOrderResponse, Status> {
+    ) -> Result<Placed, Status> {
+        let request_id = submission.request_id.clone();
+        let mut placed = self.once(submission.clone(), context.clone()).await?;
+        // The queue may have placed it again meanwhile: then that is what became of it.
+        while let Some(unrefused) = placed.unrefused
+            && self.submissions.round(&request_id).await? > unrefused.round
+        {
+            placed = self.once(submission.clone(), context.clone()).await?;
+        }
+        Ok(placed)
+    }
+
+    async fn once(&self, submission: Submission, context: CallContext) -> Result<Placed, Status> {
         let checked = submission.check_sent();
         checked.map_err(|refusal| ActionError::from(refusal).into_status(DOMAIN))?;
-        let (submission, numbered) = match again(|| self.numbered(submission.clone())).await {
+        let numbered = again(|| self.submissions.numbered(submission.clone())).await;
+        let (submission, numbered) = match numbered {
             Ok(numbered) => numbered,
             Err(ActionError::Refused(refusal)) if refusal.kind == RefusalKind::Precondition => {
                 return Ok(turned_away(submission, &refusal));
@@ -55,7 +79,8 @@ impl Place {
         if !is_the_same(&numbered, &submission) {
             return Err(conflict(&submission));
         }
-        let own = self.own(&submission).await?;
+        let gid = submission.gid(numbered.round);
+        let own = self.own(&submission, &gid).await?;
         let is_written = own.is_some();
         if let Some(order) = own {
             if order.submission != submission {
@@ -63,14 +88,18 @@ impl Place {
             }
             // Needs no coordinator, which may have forgotten the transaction by now.
             if !matches!(order.state(), State::Pending | State::Cancelled) {
-                return Ok(proto::PlaceOrderResponse {
-                    order: Some(order.into()),
-                    refusal: None,
+                return Ok(Placed {
+                    response: proto::PlaceOrderResponse {
+                        order: Some(order.into()),
+                        refusal: None,
+                    },
+                    unrefused: None,
                 });
             }
         }
         let ticket = Ticket {
             submission: &submission,
+            gid: &gid,
             order_no: &numbered.order_no,
             takes_stock: self.takes_stock(&submission).await?,
         };
@@ -78,36 +107,21 @@ impl Place {
         let outcome = match transaction(&client, ticket).send().await {
             // An order of this content is written: its transaction was begun by another version of this service.
             Err(error) if is_written && error.reason().as_deref() == Some("GID_CONFLICT") => {
-                client.get(submission.gid()).await
+                client.get(&gid).await
             }
             outcome => outcome,
         };
-        let outcome = outcome.map_err(|error| status(&error, &submission))?;
+        let outcome = outcome.map_err(|error| status(&error, &submission, &gid))?;
         let outcome = self.settled(outcome, ticket, context).await;
-        self.answer(submission, &outcome).await
-    }
-
-    /// What was submitted under this request id before, as its customer sent it.
-    pub(super) async fn submitted(&self, request_id: &str) -> Result<Option<Submission>, Status> {
-        let read = async {
-            let mut connection = self.database.reader().acquire().await?;
-            queries::submission(&mut connection, request_id).await
-        };
-        let kept = read.await.map_err(super::flow::database)?;
-        Ok(kept.map(|kept| Submission {
-            request_id: request_id.to_owned(),
-            user_id: kept.user_id,
-            sku: kept.sku,
-            quantity: kept.quantity,
-            points: if kept.campaign_id.is_some() {
-                0
-            } else {
-                kept.points
-            },
-            campaign_id: kept.campaign_id,
-            amount_cents: 0,
-            points_due: 0,
-        }))
+        let unrefused = is_unrefused(&outcome).then(|| Unrefused {
+            round: numbered.round,
+            is_over: outcome.is_ended(),
+        });
+        let response = self.answer(submission, gid, &outcome).await?;
+        Ok(Placed {
+            response,
+            unrefused,
+        })
     }
 
     /// Waits a little for the branches of a decided transaction. No answer in time is no error: the decision stands.
@@ -126,10 +140,10 @@ impl Place {
     async fn answer(
         &self,
         submission: Submission,
+        gid: String,
         outcome: &Outcome,
     ) -> Result<proto::PlaceOrderResponse, Status> {
-        let gid = submission.gid();
-        let mut order = match self.own(&submission).await? {
+        let mut order = match self.own(&submission, &gid).await? {
             Some(order) => proto::Order::from(order),
             None => unwritten(submission, gid, State::Pending),
         };
@@ -144,48 +158,12 @@ impl Place {
         })
     }
 
-    /// The submission with its price and the number of its order: kept, or made now if the campaign admits it.
-    async fn numbered(
-        &self,
-        mut submission: Submission,
-    ) -> Result<(Submission, Numbered), ActionError> {
-        let request_id = submission.request_id.clone();
-        let mut reader = self.database.reader().acquire().await?;
-        if let Some(kept) = queries::submission(&mut reader, &request_id).await? {
-            fill(&mut submission, &kept);
-            return Ok((submission, kept));
-        }
-        let now = now_micros();
-        let campaign = campaign::admit(&mut reader, &mut submission, now).await?;
-        drop(reader);
-        let new = Numbered {
-            order_no: number::new(now),
-            user_id: submission.user_id.clone(),
-            sku: submission.sku.clone(),
-            quantity: submission.quantity,
-            points: submission.points,
-            campaign_id: submission.campaign_id.clone(),
-            amount_cents: submission.amount_cents,
-            points_due: submission.points_due,
-        };
-        let mut transaction = self.database.begin().await?;
-        if !queries::insert_submission(&mut transaction, &request_id, &new, now).await? {
-            // Somebody was first: the next run reads what they wrote.
-            return Err(ActionError::Contended);
-        }
-        if let Some(campaign) = &campaign {
-            campaign::count(&mut transaction, campaign, &submission.user_id, now).await?;
-        }
-        transaction.commit().await?;
-        Ok((submission, new))
-    }
-
     async fn takes_stock(&self, submission: &Submission) -> Result<bool, Status> {
         let Some(campaign_id) = &submission.campaign_id else {
             return Ok(true);
         };
         let read = async {
-            let mut reader = self.database.reader().acquire().await?;
+            let mut reader = self.submissions.database.reader().acquire().await?;
             campaign::queries::get(&mut reader, campaign_id).await
         };
         let campaign = read
@@ -196,16 +174,16 @@ impl Place {
     }
 
     /// The order that this submission's own transaction has written.
-    async fn own(&self, submission: &Submission) -> Result<Option<Order>, Status> {
+    async fn own(&self, submission: &Submission, gid: &str) -> Result<Option<Order>, Status> {
         let read = async {
-            let mut connection = self.database.reader().acquire().await?;
+            let mut connection = self.submissions.database.reader().acquire().await?;
             queries::by_request(&mut connection, &submission.request_id).await
         };
         let order = read.await.map_err(|error| {
             tracing::warn!(%error, "order not read");
             ActionError::from(error).into_status(DOMAIN)
         })?;
-        Ok(order.filter(|order| order.gid == submission.gid()))
+        Ok(order.filter(|order| order.gid == gid))
     }
 }
 
@@ -213,6 +191,7 @@ impl Place {
 #[derive(Debug, Clone, Copy)]
 struct Ticket<'a> {
     submission: &'a Submission,
+    gid: &'a str,
     order_no: &'a str,
     takes_stock: bool,
 }
@@ -231,7 +210,6 @@ fn transaction(client: &Client, ticket: Ticket<'_>) -> Execute {
         points_due,
     } = ticket.submission.clone();
     let order_no = ticket.order_no.to_owned();
-    let gid = ticket.submission.gid();
     let create = proto::CreateOrderRequest {
         request_id: request_id.clone(),
         user_id: user_id.clone(),
@@ -244,7 +222,7 @@ fn transaction(client: &Client, ticket: Ticket<'_>) -> Execute {
         points_due,
     };
     let mut execute = client
-        .execute(gid)
+        .execute(ticket.gid)
         .label("request_id", request_id)
         .label("user_id", user_id.clone())
         .label("order_no", order_no.clone())
@@ -274,38 +252,27 @@ fn transaction(client: &Client, ticket: Ticket<'_>) -> Execute {
     execute.branch(Branch::new("points", "points", "spend").message(&spend))
 }
 
-/// A repetition takes the price that the first one was told.
-fn fill(submission: &mut Submission, kept: &Numbered) {
-    if submission.campaign_id.is_none() {
-        return;
-    }
-    if submission.sku.is_empty() {
-        submission.sku.clone_from(&kept.sku);
-    }
-    submission.amount_cents = kept.amount_cents;
-    submission.points = kept.points;
-    submission.points_due = kept.points_due;
-}
-
-fn is_the_same(kept: &Numbered, submission: &Submission) -> bool {
-    kept.user_id == submission.user_id
-        && kept.sku == submission.sku
-        && kept.quantity == submission.quantity
-        && kept.points == submission.points
-        && kept.campaign_id == submission.campaign_id
-}
-
 /// Not admitted to the campaign: nothing was written and nobody called.
-fn turned_away(submission: Submission, refusal: &Refusal) -> proto::PlaceOrderResponse {
-    let gid = submission.gid();
-    proto::PlaceOrderResponse {
+fn turned_away(submission: Submission, refusal: &Refusal) -> Placed {
+    let gid = submission.gid(0);
+    let response = proto::PlaceOrderResponse {
         order: Some(unwritten(submission, gid, State::Cancelled)),
         refusal: Some(proto::Refusal {
             reason: refusal.reason.to_owned(),
             participant: "order".to_owned(),
             message: refusal.message.clone(),
         }),
+    };
+    Placed {
+        response,
+        unrefused: None,
     }
+}
+
+/// Whether it was cancelled for want of an answer alone.
+fn is_unrefused(outcome: &Outcome) -> bool {
+    let cause = outcome.cause();
+    outcome.is_cancel() && matches!(cause, Some(Cause::InDoubt { .. } | Cause::Deadline { .. }))
 }
 
 /// Why the order was refused, if it was.
@@ -354,11 +321,11 @@ pub(super) fn conflict(submission: &Submission) -> Status {
 }
 
 /// What a customer is told when the coordinator couldn't serve the call.
-fn status(error: &Error, submission: &Submission) -> Status {
+fn status(error: &Error, submission: &Submission, gid: &str) -> Status {
     if error.reason().as_deref() == Some("GID_CONFLICT") {
         return conflict(submission);
     }
-    tracing::warn!(gid = submission.gid(), %error, "order not placed");
+    tracing::warn!(gid, %error, "order not placed");
     if error.is_retryable() {
         let message = "the order could not be placed now: repeat with the same request_id";
         return error_status(

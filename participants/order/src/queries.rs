@@ -179,6 +179,20 @@ pub(super) async fn shift(
     Ok(done.rows_affected() == 1)
 }
 
+/// Deletes an order that came to nothing, if it still is as it was read.
+pub(super) async fn delete_refused(
+    connection: &mut Connection,
+    order: &Order,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query("delete from orders where order_no = ? and state = ? and version = ?")
+        .bind(&order.number)
+        .bind(State::Cancelled.code())
+        .bind(order.version)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 async fn one(
     connection: &mut Connection,
     mut query: QueryBuilder<Db>,
@@ -242,58 +256,6 @@ pub(super) async fn list(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// A submission with the number that its order has, or will have.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct Numbered {
-    pub(super) order_no: String,
-    pub(super) user_id: String,
-    pub(super) sku: String,
-    pub(super) quantity: i64,
-    pub(super) points: i64,
-    pub(super) campaign_id: Option<String>,
-    pub(super) amount_cents: i64,
-    pub(super) points_due: i64,
-}
-
-pub(super) async fn submission(
-    connection: &mut Connection,
-    request_id: &str,
-) -> sqlx::Result<Option<Numbered>> {
-    sqlx::query_as(
-        "select order_no, user_id, sku, quantity, points, campaign_id, amount_cents, points_due from submission \
-         where request_id = ?",
-    )
-    .bind(request_id)
-    .fetch_optional(connection)
-    .await
-}
-
-/// Writes a submission; false when its request has one.
-pub(super) async fn insert_submission(
-    connection: &mut Connection,
-    request_id: &str,
-    new: &Numbered,
-    now: i64,
-) -> sqlx::Result<bool> {
-    let inserted = sqlx::query(
-        "insert into submission (request_id, order_no, user_id, sku, quantity, points, campaign_id, amount_cents, \
-         points_due, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(request_id)
-    .bind(&new.order_no)
-    .bind(&new.user_id)
-    .bind(&new.sku)
-    .bind(new.quantity)
-    .bind(new.points)
-    .bind(&new.campaign_id)
-    .bind(new.amount_cents)
-    .bind(new.points_due)
-    .bind(now)
-    .execute(connection)
-    .await;
-    is_new(inserted)
-}
-
 /// How many transactions of this name were cancelled.
 pub(super) async fn round(connection: &mut Connection, name: &str) -> sqlx::Result<i64> {
     let round: Option<i64> = sqlx::query_scalar("select round from flow_round where name = ?")
@@ -308,18 +270,24 @@ pub(super) async fn next_round(
     connection: &mut Connection,
     name: &str,
     round: i64,
+    now: i64,
 ) -> sqlx::Result<()> {
     if round == 0 {
-        let inserted = sqlx::query("insert into flow_round (name, round) values (?, 1)")
-            .bind(name)
-            .execute(connection)
-            .await;
+        let inserted =
+            sqlx::query("insert into flow_round (name, round, changed_at) values (?, 1, ?)")
+                .bind(name)
+                .bind(now)
+                .execute(connection)
+                .await;
         return is_new(inserted).map(|_| ());
     }
-    sqlx::query("update flow_round set round = round + 1 where name = ? and round = ?")
-        .bind(name)
-        .bind(round)
-        .execute(connection)
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "update flow_round set round = round + 1, changed_at = ? where name = ? and round = ?",
+    )
+    .bind(now)
+    .bind(name)
+    .bind(round)
+    .execute(connection)
+    .await
+    .map(|_| ())
 }

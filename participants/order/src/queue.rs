@@ -4,6 +4,8 @@
 //! submission's row says. The ticket is the request id, so a ticket that is known to the table alone is answered by placing
 //! the same submission again, which changes nothing where it was placed.
 //!
+//! How an order is placed for somebody who waits elsewhere is `patience.rs`.
+//!
 //! Must never: place two orders for a request, or forget a result in less than [`KEPT`].
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ use tonic::{Code, Status};
 
 use super::desk::DOMAIN;
 use super::look::invalid;
+use super::patience;
 use super::place::{Place, conflict};
 use crate::order::Submission;
 
@@ -32,9 +35,6 @@ const TICKETS_MAX: usize = 50_000;
 const KEPT: Duration = Duration::from_mins(10);
 /// Orders placed at once.
 const PLACING_MAX: usize = 64;
-/// How long an order is tried to be placed while the coordinator doesn't serve, and the wait in between.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(200);
 
 type Placed = Result<PlaceOrderResponse, Status>;
 
@@ -157,8 +157,8 @@ impl Queue {
 
     /// The result of a ticket of another process, or of this one before it died.
     async fn placed_before(&self, ticket: &str, context: CallContext) -> Placed {
-        if let Some(submission) = self.place.submitted(ticket).await? {
-            return self.place.place(submission, context).await;
+        if let Some(submission) = self.place.submissions.sent(ticket).await? {
+            return patience::place(&self.place, &submission, context).await;
         }
         let message = "no such ticket: queue the order again under the same request_id";
         let code = Code::NotFound;
@@ -178,26 +178,10 @@ impl Line {
             let place = Arc::clone(&self.place);
             placing.spawn(async move {
                 let _hand = hand;
-                let placed = patiently(&place, &job.submission).await;
+                let placed = patience::place(&place, &job.submission, CallContext::new()).await;
                 job.result.send_replace(Some(placed));
             });
             while placing.try_join_next().is_some() {}
-        }
-    }
-}
-
-/// Repeats what is safe to repeat. Each call is a new one with the deadline of a customer who has patience.
-async fn patiently(place: &Place, submission: &Submission) -> Placed {
-    let begun = Instant::now();
-    loop {
-        let context = CallContext::new().timeout(PATIENCE);
-        match place.place(submission.clone(), context).await {
-            Err(status)
-                if status.code() == Code::Unavailable && begun.elapsed() + PAUSE < PATIENCE =>
-            {
-                tokio::time::sleep(PAUSE).await;
-            }
-            placed => return placed,
         }
     }
 }

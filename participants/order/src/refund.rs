@@ -11,6 +11,7 @@
 
 pub(super) mod action;
 mod drive;
+mod list;
 pub(super) mod queries;
 
 use std::time::Duration;
@@ -131,6 +132,7 @@ impl Refunds {
             round: 0,
             due_at: None,
             attempts: 0,
+            created_at: now,
         };
         let refund_no = refund.refund_no.clone();
         let set = |_: &Order, after: &mut Standing| {
@@ -141,7 +143,7 @@ impl Refunds {
             .desk
             .change(&mut transaction, order, Event::RefundAsked, set)
             .await?;
-        if !queries::insert(&mut transaction, &refund, now).await? {
+        if !queries::insert(&mut transaction, &refund).await? {
             return Err(ActionError::Contended);
         }
         transaction.commit().await?;

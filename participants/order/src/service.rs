@@ -13,12 +13,15 @@ mod events;
 mod flow;
 mod handover;
 mod look;
+mod patience;
 mod payment;
 mod place;
 mod points;
 mod queries;
 mod queue;
 mod refund;
+mod retention;
+mod submitted;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -30,7 +33,7 @@ use tercet_client::Client;
 use tercet_database::{Schema, SchemaState};
 use tercet_participant::outbox::{Outbox, OutboxOptions};
 use tercet_participant::serve::{self, RunningParticipant, StartError};
-use tercet_participant::{CallLayer, Participant};
+use tercet_participant::{CallLayer, Participant, micros};
 use tercet_proto::FILE_DESCRIPTOR_SET;
 use tercet_proto::shop::order::v1::campaign_service_server::CampaignServiceServer;
 use tercet_proto::shop::order::v1::order_service_server::OrderServiceServer;
@@ -109,6 +112,8 @@ pub(in super::super) async fn serve(
     let service = payment
         .map(|payment| PaymentPeer::new(&payment.endpoint))
         .transpose()?;
+    let keep = config.retention.clone();
+    let payment_micros = micros(config.payment_time.get());
     let config = config.participant();
     let database = database::open(&schema(), location)
         .await
@@ -121,6 +126,7 @@ pub(in super::super) async fn serve(
         outbox: outbox.clone(),
         timer,
         changes: watch::Changes::default(),
+        payment_micros,
     };
     let parts = Parts::new(desk, client.clone());
     let turning = deadline::run(database.clone(), hints, parts.fire());
@@ -130,7 +136,17 @@ pub(in super::super) async fn serve(
         handover,
         points,
     } = parts;
-    let place = Arc::new(place::Place::new(database.clone(), client.clone()));
+    let place = Arc::new(place::Place {
+        submissions: submitted::Submissions {
+            database: database.clone(),
+            kept: keep.submissions.get(),
+        },
+        client: client.clone(),
+    });
+    let retention = retention::Retention {
+        database: database.clone(),
+        keep,
+    };
     let (queue, line) = queue::Queue::new(Arc::clone(&place), drain.clone());
     let payments = payment::Payments {
         desk: desk.clone(),
@@ -175,6 +191,7 @@ pub(in super::super) async fn serve(
         .background(turning)
         .background(line.run())
         .background(chores::run(payments, refunds))
+        .background(retention.run())
         .descriptors(FILE_DESCRIPTOR_SET);
     Ok(serve::start(participant, &config, crate::PORT, drain).await?)
 }

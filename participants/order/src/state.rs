@@ -233,6 +233,14 @@ impl State {
         matches!(self, Self::Cancelled | Self::TimedOut | Self::Closed)
     }
 
+    /// On its way to be paid, or to end unpaid.
+    pub(crate) fn is_unpaid(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::Created | Self::Paying | Self::Settling | Self::Closing
+        )
+    }
+
     /// In lower case, for messages.
     pub(crate) fn word(self) -> &'static str {
         match self {

@@ -9,7 +9,11 @@ mod handover;
 mod machine;
 mod paying;
 mod placing;
+mod placing_again;
 mod queue;
+mod refunds;
+mod retention;
+mod rows_read;
 mod watching;
 
 use std::time::Duration;
@@ -34,6 +38,7 @@ use tonic_types::StatusExt;
 use super::super::home::Home;
 use super::desk::owned;
 use super::{Database, database, queries, schema};
+use crate::OrderConfig;
 use crate::order::Standing;
 
 /// A running service on a database of its own, its stand-in coordinator, and a connection to it.
@@ -61,9 +66,15 @@ impl Shop {
     }
 
     async fn start(&mut self) {
+        self.start_with(|_| {}).await;
+    }
+
+    async fn start_with(&mut self, edit: impl FnOnce(&mut OrderConfig)) {
         let endpoint = self.coordinator.endpoint().parse().unwrap();
         let config = ParticipantConfig::embedded(self.home.url(), vec![endpoint]);
-        let running = crate::serve(&config.into(), Drain::new()).await.unwrap();
+        let mut config = OrderConfig::from(config);
+        edit(&mut config);
+        let running = crate::serve(&config, Drain::new()).await.unwrap();
         self.channel = Channel::from_shared(running.addresses().grpc_url())
             .unwrap()
             .connect_lazy();

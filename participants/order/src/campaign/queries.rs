@@ -170,23 +170,26 @@ pub(in super::super) async fn count(
     now: i64,
 ) -> sqlx::Result<bool> {
     let window = now - now.rem_euclid(campaign.rate_window_micros.max(1));
+    let ends_at = window.saturating_add(campaign.rate_window_micros);
     let inserted = sqlx::query(
-        "insert into user_rate (campaign_id, user_id, window_start, count) values (?, ?, ?, 1)",
+        "insert into user_rate (campaign_id, user_id, window_start, count, ends_at) values (?, ?, ?, 1, ?)",
     )
     .bind(&campaign.campaign_id)
     .bind(user_id)
     .bind(window)
+    .bind(ends_at)
     .execute(&mut *connection)
     .await;
     if is_new(inserted)? {
         return Ok(true);
     }
     let counted = sqlx::query(
-        "update user_rate set count = case when window_start = ? then count + 1 else 1 end, window_start = ? \
-         where campaign_id = ? and user_id = ? and (window_start < ? or (window_start = ? and count < ?))",
+        "update user_rate set count = case when window_start = ? then count + 1 else 1 end, window_start = ?, \
+         ends_at = ? where campaign_id = ? and user_id = ? and (window_start < ? or (window_start = ? and count < ?))",
     )
     .bind(window)
     .bind(window)
+    .bind(ends_at)
     .bind(&campaign.campaign_id)
     .bind(user_id)
     .bind(window)

@@ -26,6 +26,7 @@ pub(in super::super) struct Refund {
     /// When its transaction is driven on; none unless it is approved.
     pub(in super::super) due_at: Option<i64>,
     pub(in super::super) attempts: i64,
+    pub(in super::super) created_at: i64,
 }
 
 /// The columns of [`Refund`] with the rest of a statement.
@@ -33,7 +34,7 @@ macro_rules! select_refund {
     ($rest:literal) => {
         concat!(
             "select refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, round, ",
-            "due_at, attempts from refund ",
+            "due_at, attempts, created_at from refund ",
             $rest
         )
     };
@@ -43,7 +44,6 @@ macro_rules! select_refund {
 pub(in super::super) async fn insert(
     connection: &mut Connection,
     refund: &Refund,
-    now: i64,
 ) -> sqlx::Result<bool> {
     let inserted = sqlx::query(
         "insert into refund (refund_no, order_no, request_id, reason, state, is_return, amount_cents, points, pieces, \
@@ -61,7 +61,7 @@ pub(in super::super) async fn insert(
     .bind(refund.round)
     .bind(refund.due_at)
     .bind(refund.attempts)
-    .bind(now)
+    .bind(refund.created_at)
     .execute(connection)
     .await;
     is_new(inserted)
@@ -168,6 +168,25 @@ pub(in super::super) async fn due(
         .bind(limit)
         .fetch_all(connection)
         .await
+}
+
+/// Refunds after a number, of one state or of all, the oldest first.
+pub(in super::super) async fn list(
+    connection: &mut Connection,
+    state: Option<i64>,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Refund>> {
+    let query = match state {
+        Some(state) => sqlx::query_as(select_refund!(
+            "where state = ? and refund_no > ? order by refund_no limit ?"
+        ))
+        .bind(state),
+        None => sqlx::query_as(select_refund!(
+            "where refund_no > ? order by refund_no limit ?"
+        )),
+    };
+    query.bind(after).bind(limit).fetch_all(connection).await
 }
 
 /// Moves the time of a refund that still is as it was read: whoever does so drives it on.

@@ -149,6 +149,10 @@ async fn who_may_not_buy_is_told_why_and_calls_nobody() {
         sku: "gold".to_owned(),
         ..bought("r", "ann", "c")
     };
+    let outside = PlaceOrderRequest {
+        user_id: "eve".to_owned(),
+        ..submission("r")
+    };
     for (request, expected) in [
         (bought("r", "ann", "nothing"), "UNKNOWN_CAMPAIGN"),
         (bought("r", "ann", "later"), "CAMPAIGN_NOT_OPEN"),
@@ -156,6 +160,7 @@ async fn who_may_not_buy_is_told_why_and_calls_nobody() {
         (many, "TOO_MANY_PIECES"),
         (other, "OTHER_SKU"),
         (bought("r", "eve", "c"), "USER_BLOCKED"),
+        (outside.clone(), "USER_BLOCKED"),
     ] {
         assert_eq!(shop.refusal(request).await, expected);
     }
@@ -169,7 +174,13 @@ async fn who_may_not_buy_is_told_why_and_calls_nobody() {
         campaign_id: String::new(),
         ..branch("r", "ann", "c")
     };
+    let unpriced = CreateOrderRequest {
+        campaign_id: String::new(),
+        amount_cents: 0,
+        ..branch("r", "eve", "")
+    };
     for (message, expected) in [
+        (unpriced, "USER_BLOCKED"),
         (branch("r", "ann", "over"), "CAMPAIGN_NOT_OPEN"),
         (branch("r", "eve", "c"), "USER_BLOCKED"),
         (cheap, "OTHER_PRICE"),
@@ -179,6 +190,11 @@ async fn who_may_not_buy_is_told_why_and_calls_nobody() {
     }
     shop.campaigns().set_blocked(block(false)).await.unwrap();
     assert_eq!(shop.refusal(bought("r", "eve", "c")).await, "");
+    let outside = PlaceOrderRequest {
+        request_id: "r2".to_owned(),
+        ..outside
+    };
+    assert_eq!(shop.refusal(outside).await, "");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use tercet_proto::shop::order::v1::{
     CancelOrderRequest, CloseCause, CloseOrderRequest, OrderState, ReleaseHoldRequest,
 };
 
+use super::super::deadline::{Kind, queries as deadlines};
 use super::campaigns::{branch, campaign};
 use super::*;
 use crate::order::Hold;
@@ -193,4 +194,48 @@ async fn only_its_owner_cancels_an_order_and_only_while_it_is_unpaid() {
         .await;
     let order = cancel("ann").await.unwrap().into_inner().order.unwrap();
     assert_eq!(order.state(), OrderState::Cancelled);
+}
+
+#[tokio::test]
+async fn an_order_outside_of_campaigns_ends_in_its_time_too() {
+    let Some(mut shop) = Shop::open().await else {
+        return;
+    };
+    let due = async |shop: &Shop, order_no: &str| {
+        let database = shop.database().await;
+        let mut reader = database.reader().acquire().await.unwrap();
+        let due = deadlines::get(&mut reader, order_no, Kind::Payment.code()).await;
+        drop(reader);
+        database.close().await;
+        due.unwrap()
+    };
+    let before = now_micros();
+    let patient = shop.placed("r1").await;
+    let half_an_hour = micros(Duration::from_mins(30));
+    let due_at = due(&shop, &patient).await.unwrap();
+    assert!((before + half_an_hour..=now_micros() + half_an_hour).contains(&due_at));
+
+    shop.stop().await;
+    shop.start_with(|config| {
+        config.payment_time = tercet_service::ConfigDuration::from_millis(1);
+    })
+    .await;
+    let order_no = shop.placed("r2").await;
+
+    let gid = format!("timeout-{order_no}");
+    let branches = until("the time-out", async || {
+        let client = tercet_client::Client::connect([shop.coordinator.endpoint()]);
+        let outcome = client.await.unwrap().get(&gid).await.ok()?;
+        let branches = outcome.transaction().branches.iter();
+        let names = branches.map(|branch| format!("{}.{}", branch.participant, branch.action));
+        Some(names.collect::<Vec<_>>())
+    })
+    .await;
+    assert_eq!(branches, ["order.close", "stock.release", "points.refund"]);
+    for phase in [Phase::Try, Phase::Confirm] {
+        shop.close(phase, &gid, &order_no, TIME).await.unwrap();
+    }
+    assert_eq!(shop.state(&order_no).await, OrderState::TimedOut);
+    assert_eq!(due(&shop, &order_no).await, None);
+    assert_eq!(shop.state(&patient).await, OrderState::Created);
 }

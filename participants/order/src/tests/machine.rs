@@ -16,6 +16,7 @@ fn desk(database: &Database) -> Desk {
         outbox: Outbox::new(database.clone(), OutboxOptions::new("order")),
         timer: Timer::new().0,
         changes: Changes::default(),
+        payment_micros: 1_000_000,
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) struct Home {
 }
 
 impl Home {
+    /// Whether the database counts the rows that it reads.
+    pub(super) const COUNTS_ROWS: bool = true;
+
     /// None where no server can be had.
     pub(super) async fn new() -> Option<Self> {
         let url = Server::shared().await?.database("order").await;

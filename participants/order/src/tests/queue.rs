@@ -7,7 +7,7 @@ use tonic::Code;
 use super::*;
 
 impl Shop {
-    async fn queue(&self, request: PlaceOrderRequest) -> Result<String, Status> {
+    pub(super) async fn queue(&self, request: PlaceOrderRequest) -> Result<String, Status> {
         let request = QueueOrderRequest {
             order: Some(request),
         };
@@ -15,7 +15,7 @@ impl Shop {
         Ok(queued.into_inner().ticket)
     }
 
-    async fn wait(&self, ticket: &str) -> Result<PlaceOrderResponse, Status> {
+    pub(super) async fn wait(&self, ticket: &str) -> Result<PlaceOrderResponse, Status> {
         let request = WaitForTicketRequest {
             ticket: ticket.to_owned(),
         };
