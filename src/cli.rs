@@ -14,7 +14,7 @@ use tercet_service::ConfigDuration;
 pub(crate) use bench::{Bench, BenchPart};
 pub(crate) use filters::{About, Bulk, Filter, State};
 pub(crate) use reconcile::Reconcile;
-pub(crate) use shop::{Buy, Owned, Refund, Rush, Seed, Shop, Show};
+pub(crate) use shop::{Block, Buy, Owned, Refund, Refunds, RefundsIn, Rush, Seed, Shop, Show};
 pub(crate) use tx::{CancelTx, ListTx, Tx, Wait};
 
 /// A transaction coordinator for gRPC services: try, decide once, durably, confirm or cancel after any crash.

@@ -1,6 +1,6 @@
 //! The language of `tercet shop`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tercet_service::ConfigDuration;
 
 /// `tercet shop`: the demo shop as its merchant and its customers use it.
@@ -16,12 +16,18 @@ pub(crate) enum Shop {
     Cancel(Owned),
     /// Ask for a refund, or say what becomes of one
     Refund(Refund),
+    /// The refunds that wait for the merchant, oldest first, or others
+    Refunds(Refunds),
     /// The goods of a refund came back, and their price is given back
     Return(Return),
     /// The goods are on their way
     Ship(OrderNo),
     /// The goods arrived
     Receive(Owned),
+    /// Put the automatic receipt off: the buyer once, the merchant as often as need be
+    Extend(Extend),
+    /// Sell nothing more to a user, or lift that
+    Block(Block),
     /// One order with its payments, stock and points, or the newest ones
     Show(Show),
     /// A flash sale: thousands of buyers for a few pieces, and every sum checked
@@ -126,6 +132,35 @@ pub(crate) struct Refund {
     pub(crate) points: i64,
 }
 
+/// `tercet shop refunds`.
+#[derive(Debug, Args)]
+pub(crate) struct Refunds {
+    /// Where they stand
+    #[arg(long, value_enum, default_value_t = RefundsIn::Asked)]
+    pub(crate) state: RefundsIn,
+    /// At most this many
+    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Go on after this refund
+    #[arg(long, value_name = "REFUND")]
+    pub(crate) after: Option<String>,
+}
+
+/// Where refunds stand, as words of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RefundsIn {
+    /// They wait for the merchant
+    Asked,
+    /// The merchant said yes, and they are being given
+    Approved,
+    /// The merchant said no
+    Rejected,
+    /// Given
+    Done,
+    /// Wherever they stand
+    All,
+}
+
 /// `tercet shop return`.
 #[derive(Debug, Args)]
 pub(crate) struct Return {
@@ -134,6 +169,26 @@ pub(crate) struct Return {
     /// Pieces that came back; all that haven't yet when left out
     #[arg(long, default_value = "0", value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) pieces: i64,
+}
+
+/// `tercet shop extend`.
+#[derive(Debug, Args)]
+pub(crate) struct Extend {
+    #[command(flatten)]
+    pub(crate) order: OrderNo,
+    /// The buyer; the merchant when left out
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+}
+
+/// `tercet shop block`.
+#[derive(Debug, Args)]
+pub(crate) struct Block {
+    /// Whom
+    pub(crate) user: String,
+    /// Lift the block
+    #[arg(long)]
+    pub(crate) lift: bool,
 }
 
 /// `tercet shop show`.
@@ -167,6 +222,9 @@ pub(crate) struct Rush {
     /// Submissions at a time
     #[arg(long, default_value = "256", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) in_flight: u32,
+    /// Submit through the order service's queue: a ticket at once, and an order that nobody refused is placed again
+    #[arg(long)]
+    pub(crate) queue: bool,
     /// Processes of its own system killed on the way, spread evenly, and started again at once
     #[arg(long, default_value = "0", value_name = "COUNT", num_args = 0..=1, default_missing_value = "8")]
     pub(crate) kill: u32,

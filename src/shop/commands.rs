@@ -5,10 +5,11 @@ use std::time::Duration;
 use tercet_proto::shop::{
     order::v1::{
         ApproveRefundRequest, Campaign, CancelOrderRequest, CancelOrderResponse,
-        CreateCampaignRequest, CreateCampaignResponse, GetOrderRequest, Order, PayOrderRequest,
-        PayOrderResponse, PaymentMethod, PlaceOrderRequest, PlaceOrderResponse,
-        ReceiveOrderRequest, RejectRefundRequest, RequestRefundRequest, ReturnOrderRequest,
-        ShipOrderRequest, StockTaking, get_order_request::Key,
+        CreateCampaignRequest, CreateCampaignResponse, ExtendReceiptRequest, GetOrderRequest,
+        Order, PayOrderRequest, PayOrderResponse, PaymentMethod, PlaceOrderRequest,
+        PlaceOrderResponse, ReceiveOrderRequest, RejectRefundRequest, RequestRefundRequest,
+        ReturnOrderRequest, SetBlockedRequest, ShipOrderRequest, StockTaking,
+        get_order_request::Key,
     },
     points::v1::SeedAccountRequest,
     stock::v1::SeedSkuRequest,
@@ -19,13 +20,13 @@ use super::{
     show::line,
 };
 use crate::{
-    cli::{Buy, Owned, Refund, Seed, Shop},
+    cli::{Block, Buy, Owned, Refund, Seed, Shop},
     clock,
     failure::Failure,
     output,
 };
 
-/// Any of them but the rush and `show`.
+/// Any of them but the rush, `show` and `refunds`.
 pub(super) async fn run(services: &Services, command: Shop) -> Result<(), Failure> {
     match command {
         Shop::Seed(command) => seed(services, command).await,
@@ -72,7 +73,18 @@ pub(super) async fn run(services: &Services, command: Shop) -> Result<(), Failur
                 |it| it.order.as_ref(),
             )
         }
-        Shop::Show(_) | Shop::Rush(_) => Ok(()),
+        Shop::Extend(command) => {
+            let request = ExtendReceiptRequest {
+                order_no: command.order.order,
+                user_id: command.user.unwrap_or_default(),
+            };
+            let answer = services.orders().extend_receipt(request).await;
+            let answer = answer.map_err(|status| failed(&status))?.into_inner();
+            let name = "shop.order.v1.ExtendReceiptResponse";
+            order(services, name, &answer, |it| it.order.as_ref())
+        }
+        Shop::Block(command) => block(services, command).await,
+        Shop::Show(_) | Shop::Refunds(_) | Shop::Rush(_) => Ok(()),
     }
 }
 
@@ -248,6 +260,24 @@ async fn cancel(services: &Services, command: Owned) -> Result<(), Failure> {
         &answer,
         |it| it.order.as_ref(),
     )
+}
+
+async fn block(services: &Services, command: Block) -> Result<(), Failure> {
+    let request = SetBlockedRequest {
+        user_id: command.user.clone(),
+        blocked: !command.lift,
+    };
+    let answer = services.campaigns().set_blocked(request).await;
+    let answer = answer.map_err(|status| failed(&status))?.into_inner();
+    let name = "shop.order.v1.SetBlockedResponse";
+    services.context.show(name, &answer, |_| {
+        let word = if command.lift {
+            "may buy again"
+        } else {
+            "is blocked"
+        };
+        format!("{} {word}", command.user)
+    })
 }
 
 async fn refund(services: &Services, command: Refund) -> Result<(), Failure> {

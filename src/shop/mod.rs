@@ -6,6 +6,7 @@
 //! Must never: touch a database, or decide anything that a customer couldn't.
 
 mod commands;
+mod refunds;
 mod rush;
 mod services;
 mod show;
@@ -19,6 +20,10 @@ pub(crate) async fn run(context: &Context, command: Shop) -> Result<(), Failure>
         Shop::Show(command) => {
             let services = services::Services::find(context).await?;
             show::run(&services, &command).await
+        }
+        Shop::Refunds(command) => {
+            let services = services::Services::find(context).await?;
+            refunds::run(&services, &command).await
         }
         command => {
             let services = services::Services::find(context).await?;

@@ -8,7 +8,8 @@ use indicatif::ProgressBar;
 use tercet_proto::shop::{
     order::v1::{
         GetOrderRequest, Order, OrderState, PayOrderRequest, PaymentMethod, PlaceOrderRequest,
-        get_order_request::Key,
+        PlaceOrderResponse, QueueOrderRequest, WaitForTicketRequest, get_order_request::Key,
+        order_service_client::OrderServiceClient,
     },
     points::v1::SeedAccountRequest,
 };
@@ -17,7 +18,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
-use tonic::{Code, Response, Status};
+use tonic::{Code, Response, Status, transport::Channel};
 
 use super::plan::{PURSE, Sale, Submission, Which};
 use crate::{failure::Failure, shop::services::Services};
@@ -67,6 +68,7 @@ pub(super) struct Buyers {
     sale: Sale,
     answered: watch::Sender<u64>,
     bar: ProgressBar,
+    is_queued: bool,
 }
 
 impl Buyers {
@@ -75,12 +77,14 @@ impl Buyers {
         sale: Sale,
         answered: watch::Sender<u64>,
         bar: ProgressBar,
+        is_queued: bool,
     ) -> Self {
         Self {
             services,
             sale,
             answered,
             bar,
+            is_queued,
         }
     }
 
@@ -147,8 +151,8 @@ impl Buyers {
             ..PlaceOrderRequest::default()
         };
         let placed = repeated(repeats, || {
-            let (mut orders, request) = (self.services.orders(), request.clone());
-            async move { orders.place_order(request).await }
+            let (orders, request) = (self.services.orders(), request.clone());
+            submit(orders, request, self.is_queued)
         });
         let placed = match placed.await {
             Ok(placed) => placed,
@@ -241,6 +245,24 @@ impl Buyers {
     }
 }
 
+/// Places an order; or has it queued, and waits for what becomes of it.
+async fn submit(
+    mut orders: OrderServiceClient<Channel>,
+    request: PlaceOrderRequest,
+    is_queued: bool,
+) -> Result<Response<PlaceOrderResponse>, Status> {
+    if !is_queued {
+        return orders.place_order(request).await;
+    }
+    let order = Some(request);
+    let queued = orders.queue_order(QueueOrderRequest { order }).await?;
+    let ticket = queued.into_inner().ticket;
+    let waited = orders
+        .wait_for_ticket(WaitForTicketRequest { ticket })
+        .await?;
+    Ok(waited.map(|waited| waited.placed.unwrap_or_default()))
+}
+
 fn micros(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
@@ -290,6 +312,8 @@ fn is_worth_repeating(status: &Status) -> bool {
         | Code::Internal
         | Code::ResourceExhausted => true,
         Code::FailedPrecondition => said(status).starts_with("ORDER_BUSY"),
+        // The ticket died with its process: the same submission is queued again.
+        Code::NotFound => said(status).starts_with("UNKNOWN_TICKET"),
         _ => false,
     }
 }
@@ -312,6 +336,14 @@ mod tests {
         assert!(is_worth_repeating(&status(
             Code::FailedPrecondition,
             "ORDER_BUSY"
+        )));
+        assert!(is_worth_repeating(&status(
+            Code::NotFound,
+            "UNKNOWN_TICKET"
+        )));
+        assert!(!is_worth_repeating(&status(
+            Code::NotFound,
+            "UNKNOWN_ORDER"
         )));
         assert!(!is_worth_repeating(&status(
             Code::FailedPrecondition,

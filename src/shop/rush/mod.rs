@@ -90,7 +90,8 @@ async fn rush(
     let executioner =
         own.map(|system| tokio::spawn(system.killed(plan.kills.clone(), seen, bar.clone())));
     let begun = Instant::now();
-    let buyers = Buyers::new(services.clone(), sale.clone(), answered, bar.clone());
+    let (seller, goods) = (services.clone(), sale.clone());
+    let buyers = Buyers::new(seller, goods, answered, bar.clone(), command.queue);
     let answers = Arc::new(buyers)
         .run(&plan.submissions, command.in_flight)
         .await?;

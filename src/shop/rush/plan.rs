@@ -142,6 +142,7 @@ mod tests {
             duplicates,
             in_flight: 1,
             kill,
+            queue: false,
             seed: Some(7),
             database: None,
             patience: tercet_service::ConfigDuration::from_secs(1),
