@@ -38,30 +38,37 @@ const PLACING_MAX: usize = 64;
 
 type Placed = Result<PlaceOrderResponse, Status>;
 
+/// What became of a submission, and since when it waits for a watcher.
+#[derive(Debug, Clone)]
+struct Ended {
+    placed: Placed,
+    at: Instant,
+}
+
 /// A queued submission.
 #[derive(Debug)]
 struct Job {
     submission: Submission,
-    result: watch::Sender<Option<Placed>>,
+    result: watch::Sender<Option<Ended>>,
 }
 
 #[derive(Debug)]
 struct Ticket {
     submission: Submission,
-    result: watch::Receiver<Option<Placed>>,
-    /// When its result may be forgotten, unless there is none yet.
-    kept_until: Instant,
+    result: watch::Receiver<Option<Ended>>,
 }
 
 impl Ticket {
     /// Whether it has a result that nobody can still count on.
     fn is_old(&self, now: Instant) -> bool {
-        self.kept_until < now && self.result.borrow().is_some()
+        let result = self.result.borrow();
+        result.as_ref().is_some_and(|ended| ended.at + KEPT < now)
     }
 
     /// Whether it ended without an order or a refusal: then it may be queued again.
     fn has_failed(&self) -> bool {
-        matches!(&*self.result.borrow(), Some(Err(_)))
+        let result = self.result.borrow();
+        result.as_ref().is_some_and(|ended| ended.placed.is_err())
     }
 }
 
@@ -130,7 +137,6 @@ impl Queue {
         let queued = Ticket {
             submission,
             result: receiver,
-            kept_until: now + KEPT,
         };
         tickets.insert(ticket.clone(), queued);
         Ok(QueueOrderResponse { ticket })
@@ -149,10 +155,10 @@ impl Queue {
             return self.placed_before(ticket, context).await;
         };
         let placed = tokio::select! {
-            placed = result.wait_for(Option::is_some) => placed.ok().and_then(|placed| placed.clone()),
+            ended = result.wait_for(Option::is_some) => ended.ok().and_then(|ended| ended.clone()),
             () = self.drain.begun() => None,
         };
-        placed.unwrap_or_else(|| Err(draining()))
+        placed.map_or_else(|| Err(draining()), |ended| ended.placed)
     }
 
     /// The result of a ticket of another process, or of this one before it died.
@@ -179,7 +185,8 @@ impl Line {
             placing.spawn(async move {
                 let _hand = hand;
                 let placed = patience::place(&place, &job.submission, CallContext::new()).await;
-                job.result.send_replace(Some(placed));
+                let at = Instant::now();
+                job.result.send_replace(Some(Ended { placed, at }));
             });
             while placing.try_join_next().is_some() {}
         }
@@ -194,4 +201,25 @@ fn full() -> Status {
 fn draining() -> Status {
     let message = "the service is going away: ask again";
     error_status(Code::Unavailable, "DRAINING", DOMAIN, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use tercet_proto::shop::order::v1::PlaceOrderRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_result_waits_from_when_it_is_there() {
+        let (sender, result) = watch::channel(None);
+        let submission = Submission::from(PlaceOrderRequest::default());
+        let ticket = Ticket { submission, result };
+        let queued = Instant::now();
+        assert!(!ticket.is_old(queued + KEPT * 10), "it has none yet");
+        let at = queued + KEPT * 10;
+        let placed = Ok(PlaceOrderResponse::default());
+        sender.send_replace(Some(Ended { placed, at }));
+        assert!(!ticket.is_old(at + KEPT));
+        assert!(ticket.is_old(at + KEPT + Duration::from_secs(1)));
+    }
 }
