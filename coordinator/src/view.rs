@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use tercet_core::{
-    Attention, Branch, BranchState, CallError, CancelCause, CancelReason, GlobalTransaction, Phase,
-    Run, Timestamp, TransactionState, Verdict,
+    Attention, Branch, BranchIndex, BranchState, CallError, CancelCause, CancelReason,
+    GlobalTransaction, Phase, Run, Timestamp, TransactionState, Verdict,
 };
 use tercet_proto::tercet::v1 as pb;
+
+use crate::participants::CallsOut;
 
 /// How much of a transaction is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,38 @@ pub(crate) enum Detail {
 pub(crate) struct Shown<'a> {
     /// Its state.
     pub(crate) transaction: &'a GlobalTransaction,
-    /// Its driver, where it runs here: it knows which calls are under way.
-    pub(crate) run: Option<&'a Run>,
+    /// Its calls, where it runs here.
+    pub(crate) calls: Option<UnderWay<'a>>,
     /// The advertised address of the coordinator that owns it.
     pub(crate) owner: &'a str,
+}
+
+/// Which calls of a transaction are under way: its driver knows those that are to be made, and `out` those of them that
+/// don't wait for their participant any more, but for its answer.
+#[derive(Clone, Copy)]
+pub(crate) struct UnderWay<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) out: &'a CallsOut,
+}
+
+/// What a branch's call is doing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CallIs {
+    NotDue,
+    Waiting,
+    Out,
+}
+
+impl UnderWay<'_> {
+    fn call(self, branch: BranchIndex, phase: Phase) -> CallIs {
+        if !self.run.is_under_way(branch, phase) {
+            CallIs::NotDue
+        } else if self.out.is_out(branch, phase) {
+            CallIs::Out
+        } else {
+            CallIs::Waiting
+        }
+    }
 }
 
 impl Shown<'_> {
@@ -71,19 +101,25 @@ impl Shown<'_> {
         let decision = self.transaction.state.decision();
         let phase = decision.map_or(Phase::Try, Phase::from);
         let progress = branch.progress(phase);
-        let under_way = self.run.is_some_and(|run| run.is_under_way(index, phase));
+        let call = self
+            .calls
+            .map_or(CallIs::NotDue, |calls| calls.call(index, phase));
         let state = branch.shown_state();
         Some(pb::BranchStatus {
             id: branch.definition.id.as_str().to_owned(),
             participant: branch.definition.participant.as_str().to_owned(),
             action: branch.definition.action.as_str().to_owned(),
             state: branch_state(state) as i32,
-            attempts: progress.calls + u32::from(under_way),
+            attempts: progress.calls + u32::from(call == CallIs::Out),
             try_response: match detail {
                 Detail::Whole => branch.try_response.clone(),
                 Detail::Brief => bytes::Bytes::new(),
             },
-            next_attempt_at: next_attempt_at(branch, phase),
+            next_attempt_at: if call == CallIs::NotDue {
+                next_attempt_at(branch, phase)
+            } else {
+                None
+            },
             last_error: branch.last_error.as_ref().map(call_error),
             attention: branch.attention.as_ref().map(attention),
             forced: branch.forced && state.is_ended(),

@@ -24,15 +24,24 @@ pub(crate) fn open_page(rows: Vec<StoredRow>, limit: usize) -> OpenPage {
     }
 }
 
-/// A page of a list from at most `limit` rows, newest first.
-pub(crate) fn page(rows: Vec<StoredRow>, limit: usize) -> Page<Stored> {
-    let next = rows
-        .last()
-        .filter(|_| rows.len() == limit)
-        .map(|row| PageToken {
-            at: Timestamp::from_micros(row.begun_at),
-            key: row.gid.clone(),
-        });
+/// How many rows to ask for where `limit` are to be shown: one more tells whether there is another page.
+pub(crate) const fn with_the_next(limit: usize) -> usize {
+    limit.saturating_add(1)
+}
+
+/// Leaves `limit` of the rows that were found with [`with_the_next`]; the last of them, if others come after it.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    rows.last().filter(|_| has_more)
+}
+
+/// A page of a list from the rows that were found with [`with_the_next`], newest first.
+pub(crate) fn page(mut rows: Vec<StoredRow>, limit: usize) -> Page<Stored> {
+    let next = cut(&mut rows, limit).map(|row| PageToken {
+        at: Timestamp::from_micros(row.begun_at),
+        key: row.gid.clone(),
+    });
     let (items, damaged) = decode(rows);
     Page {
         items,

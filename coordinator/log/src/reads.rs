@@ -5,7 +5,7 @@ use tercet_core::{BranchId, Gid, ParticipantName, Timestamp, TransactionState};
 
 use super::{Db, queries};
 use crate::codec::{StoredRow, state_of_code};
-use crate::pages::{open_page, page};
+use crate::pages::{cut, open_page, page, with_the_next};
 use crate::{
     AuditFilter, AuditRecord, Counts, Filter, OpenPage, Page, PageToken, Pause, SessionId,
 };
@@ -43,7 +43,7 @@ pub(super) async fn list(
     after: Option<&PageToken>,
     limit: usize,
 ) -> Result<Page<crate::Stored>, sqlx::Error> {
-    let rows: Vec<StoredRow> = queries::list(filter, after, sql_limit(limit))
+    let rows: Vec<StoredRow> = queries::list(filter, after, sql_limit(with_the_next(limit)))
         .build_query_as()
         .persistent(false)
         .fetch_all(connection)
@@ -92,18 +92,16 @@ pub(super) async fn list_audit(
     before: i64,
     limit: usize,
 ) -> Result<Page<AuditRecord>, sqlx::Error> {
-    let rows: Vec<AuditRow> = queries::list_audit(filter, before, sql_limit(limit))
+    let asked = sql_limit(with_the_next(limit));
+    let mut rows: Vec<AuditRow> = queries::list_audit(filter, before, asked)
         .build_query_as()
         .persistent(false)
         .fetch_all(connection)
         .await?;
-    let next = rows
-        .last()
-        .filter(|_| rows.len() == limit)
-        .map(|row| PageToken {
-            at: Timestamp::from_micros(row.at),
-            key: row.id.to_string(),
-        });
+    let next = cut(&mut rows, limit).map(|row| PageToken {
+        at: Timestamp::from_micros(row.at),
+        key: row.id.to_string(),
+    });
     Ok(Page {
         items: rows.into_iter().map(AuditRecord::from).collect(),
         damaged: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
+use tercet_core::{Gid, GlobalTransaction, ParticipantName, Timestamp, TransactionState};
 
 use crate::{
     AuditRecord, BatchError, Damaged, Entry, LogError, Pause, Session, SharedLog, Stored, Verdict,
@@ -176,6 +176,16 @@ pub struct Counts {
 pub struct PageToken {
     pub(crate) at: Timestamp,
     pub(crate) key: String,
+}
+
+impl PageToken {
+    /// Where a list of transactions goes on that ends with this one.
+    pub fn after(transaction: &GlobalTransaction) -> Self {
+        Self {
+            at: transaction.begun_at,
+            key: transaction.gid.as_str().to_owned(),
+        }
+    }
 }
 
 /// The text isn't a page token of this log.

@@ -19,8 +19,18 @@ impl Api {
         request: pb::ExecuteTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let wait_for = validate::wait_for(request.wait_for)?;
         let content = content::of_execute(&request.branches, request.options.as_ref());
+        let wait_for = match validate::wait_for(request.wait_for) {
+            Ok(wait_for) => wait_for,
+            Err(refusal) => {
+                // Other content, and that this coordinator drains, come first.
+                let ask = Ask::now(whole).about(content);
+                if self.repeated(&gid, content, &ask).await?.is_none() {
+                    self.refuse_new_while_draining()?;
+                }
+                return Err(refusal);
+            }
+        };
         let ask = Ask::after(wait_of(wait_for), whole).about(content);
         let work = async {
             if let Some(handle) = self.transactions.running(&gid)

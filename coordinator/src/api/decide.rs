@@ -23,7 +23,10 @@ impl Api {
         request: pb::ConfirmTransactionRequest,
     ) -> Result<pb::Transaction, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let wait_for = validate::wait_for(request.wait_for)?;
+        let wait_for = match validate::wait_for(request.wait_for) {
+            Ok(wait_for) => wait_for,
+            Err(refusal) => return Err(self.refuse_if_known(&gid, refusal).await),
+        };
         let ask = Ask::after(wait_of(wait_for), whole);
         let audit = self.decided_by(caller, "ConfirmTransaction", &gid, "");
         let work = async {
@@ -43,7 +46,10 @@ impl Api {
         request: pb::CancelTransactionRequest,
     ) -> Result<pb::CancelTransactionResponse, ApiError> {
         let gid = validate::gid(&request.gid)?;
-        let wait_for = validate::wait_for(request.wait_for)?;
+        let wait_for = match validate::wait_for(request.wait_for) {
+            Ok(wait_for) => wait_for,
+            Err(refusal) => return Err(self.refuse_new_or(&gid, refusal).await),
+        };
         let reason = validate::cut_reason(request.reason);
         let ask = Ask::after(wait_of(wait_for), cancelled);
         let audit = self.decided_by(caller, "CancelTransaction", &gid, &reason);
@@ -69,6 +75,16 @@ impl Api {
             Err(ApiError::draining())
         };
         self.in_time(caller, &gid, &ask, work).await
+    }
+
+    /// Why a request with a bad field is refused: that this coordinator drains comes first where the gid is new.
+    async fn refuse_new_or(&self, gid: &Gid, refusal: ApiError) -> ApiError {
+        let known = self.transactions.join(gid, Ask::now(|_: Shown<'_>| ()));
+        match known.await {
+            Ok(Some(())) => refusal,
+            Ok(None) => self.refuse_new_while_draining().err().unwrap_or(refusal),
+            Err(error) => error,
+        }
     }
 
     /// A decision is recorded where a person takes it, which is when somebody says a name; an initiator's own stands in the

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use prost::Message as _;
 use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 use tercet_log::{AuditFilter, AuditRecord, Filter, Page, PageToken, SessionId, Stored};
 use tercet_proto::tercet::v1 as pb;
@@ -15,6 +16,8 @@ use crate::view::{self, Detail, Shown};
 
 const PAGE_SIZE_DEFAULT: usize = 100;
 const PAGE_SIZE_MAX: usize = 500;
+/// A page of transactions ends before it has more bytes: clients decode messages of up to 4 MiB.
+const PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 fn bad(field: &str, message: impl Into<String>) -> ApiError {
     ApiError::field(Reason::InvalidRequest, field, message)
@@ -85,19 +88,30 @@ impl Api {
             tracing::error!(gid = damaged.gid, error = %damaged.error, "a row of the log can't be read");
         }
         let owners = self.owners(&page.items).await?;
-        let next_page_token = next_token(&page);
-        let transactions = page.items.iter().map(|stored| {
+        let mut transactions = Vec::with_capacity(page.items.len());
+        let mut bytes = 0;
+        for (index, stored) in page.items.iter().enumerate() {
             let owner = owners.get(&stored.owner);
             let shown = Shown {
                 transaction: &stored.transaction,
-                run: None,
+                calls: None,
                 owner: owner.map_or("", String::as_str),
             };
-            shown.message(Detail::Brief)
-        });
+            let message = shown.message(Detail::Brief);
+            bytes += message.encoded_len();
+            if bytes > PAGE_BYTES_MAX
+                && let Some(last) = index.checked_sub(1).and_then(|last| page.items.get(last))
+            {
+                return Ok(pb::ListTransactionsResponse {
+                    transactions,
+                    next_page_token: PageToken::after(&last.transaction).to_string(),
+                });
+            }
+            transactions.push(message);
+        }
         Ok(pb::ListTransactionsResponse {
-            transactions: transactions.collect(),
-            next_page_token,
+            transactions,
+            next_page_token: next_token(&page),
         })
     }
 

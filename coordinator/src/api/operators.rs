@@ -7,7 +7,7 @@ use tercet_proto::tercet::v1 as pb;
 
 use super::{Api, Caller, whole};
 use crate::errors::ApiError;
-use crate::transactions::Ask;
+use crate::transactions::{Ask, Wait};
 use crate::validate;
 
 impl Api {
@@ -63,7 +63,10 @@ impl Api {
             Some(branch.clone()),
             request.reason,
         );
-        self.operate(&gid, Command::Force(branch), audit).await
+        // One whose call succeeds meanwhile is shown as done as well, and an end is shown once it is durable.
+        let wait = Wait::Ended(branch.clone());
+        self.operate_until(&gid, Command::Force(branch), audit, wait)
+            .await
     }
 
     /// Pauses a participant, or lets it go on.
@@ -98,9 +101,19 @@ impl Api {
         command: Command,
         audit: AuditRecord,
     ) -> Result<pb::Transaction, ApiError> {
+        self.operate_until(gid, command, audit, Wait::Begun).await
+    }
+
+    async fn operate_until(
+        &self,
+        gid: &Gid,
+        command: Command,
+        audit: AuditRecord,
+        wait: Wait,
+    ) -> Result<pb::Transaction, ApiError> {
         let answer = self
             .transactions
-            .command(gid, command, Some(audit), Ask::now(whole))
+            .command(gid, command, Some(audit), Ask::after(wait, whole))
             .await?;
         answer.ok_or_else(|| ApiError::unknown_transaction(gid))
     }

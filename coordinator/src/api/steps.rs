@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use tercet_core::{BranchDefinition, BranchId, Command, Gid, Mode, Rejection, TriedBy};
+use tercet_core::{
+    BranchDefinition, BranchId, Command, ContentHash, Gid, Mode, Rejection, TriedBy,
+};
 use tercet_proto::tercet::v1 as pb;
 
 use super::{Api, whole};
 use crate::errors::{ApiError, Reason};
 use crate::transactions::{Ask, Wait};
-use crate::validate::{self, CheckedBranch, Payload, content};
+use crate::validate::{self, content};
 use crate::view::{Detail, Shown};
+
+/// The branch's path in the request.
+const FIELD: &str = "branch";
 
 /// What is known of a branch before it is looked at more closely.
 enum Known {
@@ -31,26 +36,25 @@ impl Api {
     ) -> Result<pb::BranchStatus, ApiError> {
         let gid = validate::gid(gid)?;
         let Some(sent) = sent else {
-            let refusal = ApiError::field(Reason::InvalidBranch, "branch", "branch is not set");
+            let refusal = ApiError::field(Reason::InvalidBranch, FIELD, "branch is not set");
             return Err(self.refuse_if_known(&gid, refusal).await);
         };
         let content = content::of_branch(&sent);
-        let checked = validate::branch(sent, "branch".to_owned(), &self.limits);
-        let checked = match checked {
-            Ok(checked) => checked,
-            // Whatever the transaction thinks of the id, a branch of that shape was never added.
+        let id = match validate::new_branch_id(&sent, FIELD) {
+            Ok(id) => id,
+            // No branch has such an id, whatever the transaction is like.
             Err(refusal) => return Err(self.refuse_if_known(&gid, refusal).await),
         };
-        debug_assert_eq!(checked.content, content, "a digest covers what was sent");
-        let id = checked.id.clone();
         // Reading a participant's descriptors may take long, and a repetition needs none.
-        if matches!(checked.payload, Payload::Json(_)) && self.is_repeated(&gid, &checked).await? {
+        let is_json = matches!(sent.payload, Some(pb::branch::Payload::Json(_)));
+        if is_json && self.is_repeated(&gid, &id, content).await? {
             return self.settled(&gid, id).await;
         }
-        match self.define_branch(checked.clone(), tried_by).await {
+        match self.define_branch(sent, tried_by).await {
             Ok(definition) => self.register(&gid, definition).await,
             Err(refusal) => {
-                if self.is_repeated(&gid, &checked).await? {
+                // Also one that is too large by now was once taken, under other limits.
+                if self.is_repeated(&gid, &id, content).await? {
                     return self.settled(&gid, id).await;
                 }
                 Err(refusal)
@@ -60,9 +64,10 @@ impl Api {
 
     async fn define_branch(
         &self,
-        checked: CheckedBranch,
+        sent: pb::Branch,
         tried_by: TriedBy,
     ) -> Result<Arc<BranchDefinition>, ApiError> {
+        let checked = validate::branch(sent, FIELD.to_owned(), &self.limits)?;
         let mut defined = self.define(vec![checked], tried_by).await?;
         let one = defined.pop();
         one.ok_or_else(|| ApiError::new(Reason::InvalidBranch, "no branch was defined"))
@@ -82,8 +87,13 @@ impl Api {
     }
 
     /// Whether the same branch is there already; an error if it can't be added at all.
-    async fn is_repeated(&self, gid: &Gid, checked: &CheckedBranch) -> Result<bool, ApiError> {
-        let (id, content) = (checked.id.clone(), checked.content);
+    async fn is_repeated(
+        &self,
+        gid: &Gid,
+        id: &BranchId,
+        content: ContentHash,
+    ) -> Result<bool, ApiError> {
+        let id = id.clone();
         let branches_max = self.limits.branches;
         let look = move |shown: Shown<'_>| {
             let transaction = shown.transaction;

@@ -9,6 +9,7 @@ use http::{Method, Request, Uri, Version};
 use http_body_util::Full;
 use tercet_core::{BranchDefinition, Call, Gid, Options, Phase, Timestamp};
 
+use super::order::{Leaves, TryDeadline};
 use super::unary::frame;
 
 const GID: HeaderName = HeaderName::from_static("tercet-gid");
@@ -29,7 +30,9 @@ pub(crate) struct CallOrder {
     pub(crate) definition: Arc<BranchDefinition>,
     pub(crate) options: Arc<Options>,
     pub(crate) trace_parent: Arc<str>,
-    pub(crate) try_deadline: Timestamp,
+    pub(crate) try_deadline: TryDeadline,
+    /// Told when the call goes out.
+    pub(crate) leaves: Leaves,
 }
 
 /// A request can't be made of it: a name that isn't one, which the border lets nobody send.
@@ -38,6 +41,12 @@ pub(crate) struct CallOrder {
 pub(crate) struct RequestError(String);
 
 impl CallOrder {
+    /// The call must not last longer than until then, if there is such a time.
+    pub(super) fn not_after(&self) -> Option<Timestamp> {
+        let not_after = self.call.not_after?;
+        Some(not_after.max(self.try_deadline.get()))
+    }
+
     /// The request for one attempt, which may take as long as `timeout`.
     pub(crate) fn request(&self, timeout: Duration) -> Result<Request<Full<Bytes>>, RequestError> {
         let method = match self.call.phase {
@@ -61,7 +70,7 @@ impl CallOrder {
         headers.insert(BRANCH, text(self.definition.id.as_str())?);
         headers.insert(PHASE, HeaderValue::from_static(self.call.phase.as_str()));
         headers.insert(ATTEMPT, HeaderValue::from(self.call.number));
-        let deadline = self.try_deadline.as_millis();
+        let deadline = self.try_deadline.get().as_millis();
         headers.insert(TRY_DEADLINE, HeaderValue::from(deadline));
         headers.insert(TRACE_PARENT, text(&self.trace_parent)?);
         Ok(request)

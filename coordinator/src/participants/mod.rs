@@ -17,6 +17,7 @@ mod fences;
 mod gate;
 mod initiator;
 mod metadata;
+mod order;
 mod participant;
 mod unary;
 
@@ -30,6 +31,7 @@ pub(crate) use classify::outcome_of;
 use endpoints::Endpoints;
 pub(crate) use endpoints::{AddressError, EndpointNow};
 pub(crate) use metadata::CallOrder;
+pub(crate) use order::{CallsOut, TryDeadline};
 pub(crate) use participant::{Participant, Waiting};
 
 use crate::Connect;

@@ -164,7 +164,11 @@ impl Participant {
                     reason: String::new(),
                     message: "the deadline came before its turn".to_owned(),
                 };
-                return report(order, never_sent(error), asked_at, Duration::ZERO);
+                // A deadline that comes meanwhile uses up no attempt: it is the deadline that decides then.
+                return CallReport {
+                    free: true,
+                    ..report(order, never_sent(error), asked_at, Duration::ZERO)
+                };
             }
             Turn::LetGo => {
                 let error = CallError {
@@ -178,9 +182,10 @@ impl Participant {
                 };
             }
         };
+        order.leaves.now();
         let started_at = self.clock.now();
         let began = Instant::now();
-        let timeout = match order.call.not_after {
+        let timeout = match order.not_after() {
             // A try needs no longer than until its deadline.
             Some(not_after) => self.timeout().min(not_after.saturating_since(started_at)),
             None => self.timeout(),
@@ -221,11 +226,23 @@ impl Participant {
         }
         let _queued = Queued::new(&self.queued);
         let turn = self.turn_some_day(order);
-        match order.call.not_after {
-            None => turn.await,
-            Some(not_after) => tokio::time::timeout(not_after.saturating_since(now), turn)
-                .await
-                .unwrap_or(Turn::TooLate),
+        tokio::pin!(turn);
+        let (mut now, mut waited_for) = (now, None);
+        loop {
+            let not_after = order.not_after();
+            // Without a deadline, or with one that has come and wasn't renewed meanwhile, this is the last look.
+            let Some(at) = not_after else {
+                return turn.await;
+            };
+            if waited_for == not_after {
+                return Turn::TooLate;
+            }
+            let left = at.saturating_since(now);
+            if let Ok(turn) = tokio::time::timeout(left, &mut turn).await {
+                return turn;
+            }
+            waited_for = not_after;
+            now = self.clock.now();
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::transactions::{Stage, Transactions};
 
-/// After the grace period: how long tasks may take to notice that they are over. They wait for nothing.
+/// After the grace period: how long tasks may take to notice that they are over. They wait for nothing but the log, which
+/// takes what they have learnt and not written yet.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs while requests are still served, from the beginning of the drain on.

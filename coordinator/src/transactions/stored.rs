@@ -129,7 +129,7 @@ impl Transactions {
         }
         Ok((ask.make)(Shown {
             transaction: run.transaction(),
-            run: None,
+            calls: None,
             owner: "",
         }))
     }
@@ -162,7 +162,7 @@ impl Transactions {
         }
         Ok((ask.make)(Shown {
             transaction: run.transaction(),
-            run: None,
+            calls: None,
             owner: "",
         }))
     }

@@ -12,12 +12,13 @@ mod trace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::future::{BoxFuture, Fuse};
+use futures::future::{BoxFuture, Fuse, FusedFuture as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tercet_core::{
-    AppendVerdict, BranchId, CallReport, Command, CommandId, FenceReading, InitiatorReport, Input,
-    Rejection, Run, Timestamp, TransactionState,
+    AppendVerdict, BranchId, CallReport, Command, CommandId, Effect, FenceReading, InitiatorReport,
+    Input, Rejection, Run, Timestamp, TransactionState,
 };
 use tercet_log::{AuditRecord, Verdict};
 use tokio::sync::{mpsc, watch};
@@ -31,8 +32,8 @@ use crate::alerts::Flags;
 use crate::clock;
 use crate::errors::ApiError;
 use crate::metrics::Observed;
-use crate::participants::Waiting;
-use crate::view::{Detail, Shown};
+use crate::participants::{CallsOut, TryDeadline, Waiting};
+use crate::view::{Detail, Shown, UnderWay};
 use alarm::Alarm;
 use trace::Trace;
 
@@ -41,6 +42,9 @@ pub(super) const BEGIN: CommandId = CommandId(0);
 
 /// Commands that one transaction has under way; further ones wait in the inbox.
 const COMMANDS_MAX: usize = 256;
+
+/// How long a task may take to write what it has learnt when its coordinator leaves; less than `LEAVE_LIMIT` of the drain.
+const LAST_WORDS_LIMIT: Duration = Duration::from_millis(700);
 
 /// Where a task's transaction comes from.
 pub(super) enum Origin {
@@ -84,6 +88,10 @@ pub(super) struct Task {
     commands: BTreeMap<CommandId, Pending>,
     next_command: u64,
     waiters: Waiters,
+    /// Which of its calls are out.
+    out: CallsOut,
+    /// What calls that wait for their turn look at.
+    try_deadline: TryDeadline,
     /// Why its begin, or itself, came to nothing here.
     failure: Option<ApiError>,
     slot: Option<UndecidedSlot>,
@@ -105,6 +113,7 @@ impl Task {
     ) -> Self {
         let gauge = Gauge::new(Arc::clone(&registration.shared.gauges));
         let observed = Observed::new(Arc::clone(&registration.shared.telemetry.meters));
+        let try_deadline = TryDeadline::new(run.transaction().try_deadline);
         let trace = Trace::new(registration.shared.telemetry.tracing.clone());
         let mut task = Self {
             registration,
@@ -118,6 +127,8 @@ impl Task {
             commands: BTreeMap::new(),
             next_command: BEGIN.0 + 1,
             waiters: Waiters::default(),
+            out: CallsOut::default(),
+            try_deadline,
             failure: None,
             slot: None,
             gauge,
@@ -164,7 +175,11 @@ impl Task {
             self.turn();
             match self.registration.shared.stage.get() {
                 Stage::Killed => return,
-                Stage::Leaving => return self.leave(&ApiError::draining()),
+                Stage::Leaving => {
+                    // A log that doesn't answer holds up nobody's leaving: what is lost then costs a repeated call.
+                    let _ = tokio::time::timeout(LAST_WORDS_LIMIT, self.last_words()).await;
+                    return self.leave(&ApiError::draining());
+                }
                 Stage::Serving | Stage::Draining => {}
             }
             if let Some(failure) = self.failure.take() {
@@ -178,15 +193,48 @@ impl Task {
         }
     }
 
+    /// What was learnt and isn't durable yet is written for the next owner. Nothing new begins.
+    async fn last_words(&mut self) {
+        // First what is under way; then, once, the rest.
+        for is_last in [false, true] {
+            if !self.append.is_terminated() {
+                let verdict = (&mut self.append).await;
+                self.appended(verdict);
+            }
+            if !is_last {
+                self.run.flush();
+            }
+            while let Some(effect) = self.run.next_effect() {
+                if matches!(effect, Effect::Append(_) if !is_last)
+                    || matches!(effect, Effect::Answer { .. })
+                {
+                    self.carry_out(effect);
+                }
+            }
+            let shared = &self.registration.shared;
+            let stage = shared.stage.get();
+            let calls = UnderWay {
+                run: &self.run,
+                out: &self.out,
+            };
+            self.waiters.settle(calls, stage, &shared.advertised);
+        }
+    }
+
     /// Everything that can be done without waiting.
     fn turn(&mut self) {
+        self.try_deadline.set(self.run.transaction().try_deadline);
         while let Some(effect) = self.run.next_effect() {
             self.carry_out(effect);
         }
         self.account();
         let shared = &self.registration.shared;
         let stage = shared.stage.get();
-        self.waiters.settle(&self.run, stage, &shared.advertised);
+        let calls = UnderWay {
+            run: &self.run,
+            out: &self.out,
+        };
+        self.waiters.settle(calls, stage, &shared.advertised);
         self.publish();
     }
 
@@ -253,7 +301,7 @@ impl Task {
         let policy = Arc::clone(&shared.policy);
         self.run = Run::recovered(stored.transaction, stored.version, policy);
         if let Some(begin) = self.commands.remove(&BEGIN) {
-            self.waiters.push(begin.question);
+            self.waiters.push(begin.question, true);
         }
         self.recovered();
         // Commands that came meanwhile are sent again by their senders, who hear that nobody took them.
@@ -262,7 +310,7 @@ impl Task {
 
     fn message(&mut self, message: Message) {
         match message {
-            Message::Ask(question) => self.waiters.push(*question),
+            Message::Ask(question) => self.waiters.push(*question, self.run.version() > 0),
             Message::Command(order) => self.command(*order),
             Message::Watch(to) => {
                 let watched = self.watched.get_or_insert_with(|| watch::Sender::new(None));
@@ -354,7 +402,10 @@ impl Task {
         }
         let shown = Shown {
             transaction: self.run.transaction(),
-            run: Some(&self.run),
+            calls: Some(UnderWay {
+                run: &self.run,
+                out: &self.out,
+            }),
             owner: &self.registration.shared.advertised,
         };
         let message = shown.message(Detail::Whole);

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::Stage;
 use crate::errors::{ApiError, Reason};
-use crate::view::Shown;
+use crate::view::{Shown, UnderWay};
 
 /// The most questions that wait for one transaction.
 const WAITERS_MAX: usize = 1_024;
@@ -19,6 +19,8 @@ pub(crate) enum Wait {
     Decision,
     /// Ended, or parked, or the coordinator drains.
     Completion,
+    /// That branch has ended, durably.
+    Ended(BranchId),
     /// That branch's try has an outcome, or is its caller's, or the transaction is decided.
     Tried(BranchId),
 }
@@ -33,6 +35,10 @@ impl Wait {
             Self::Decision => is_decided,
             Self::Completion => {
                 transaction.state.is_ended() || transaction.is_parked() || stage >= Stage::Draining
+            }
+            Self::Ended(id) => {
+                let branch = transaction.branch(id);
+                branch.is_none_or(|(_, branch)| branch.shown_state().is_ended())
             }
             Self::Tried(id) => {
                 let is_settled = transaction.branch(id).is_none_or(|(_, branch)| {
@@ -95,33 +101,44 @@ pub(crate) struct Waiters(Vec<Question>);
 
 impl Waiters {
     /// Takes a question in; it is answered with the next [`settle`](Self::settle) that can.
-    pub(crate) fn push(&mut self, question: Question) {
+    ///
+    /// Where too many wait already, only what adds to a transaction may be told so (contract, section 3). Everybody else is
+    /// answered with how it is now.
+    pub(crate) fn push(&mut self, mut question: Question, is_begun: bool) {
         if self.0.len() >= WAITERS_MAX {
             self.0.retain(|waiting| !waiting.asker.is_gone());
         }
-        if self.0.len() >= WAITERS_MAX {
+        if self.0.len() >= WAITERS_MAX && !(is_begun && question.wait == Wait::Begun) {
             let message = format!("{WAITERS_MAX} calls wait for this transaction");
-            return question.refuse(ApiError::new(Reason::Overloaded, message));
+            let adds = question.content.is_some() || matches!(question.wait, Wait::Tried(_));
+            if adds {
+                return question.refuse(ApiError::new(Reason::Overloaded, message));
+            }
+            if !is_begun {
+                return question.refuse(ApiError::new(Reason::LogUnavailable, message));
+            }
+            question.wait = Wait::Begun;
         }
         self.0.push(question);
     }
 
-    /// Whether somebody waits for the end.
+    /// Whether somebody waits for an end.
     pub(crate) fn want_completion(&self) -> bool {
-        self.0
-            .iter()
-            .any(|question| question.wait == Wait::Completion && !question.asker.is_gone())
+        self.0.iter().any(|question| {
+            matches!(question.wait, Wait::Completion | Wait::Ended(_)) && !question.asker.is_gone()
+        })
     }
 
     /// Answers whatever can be answered now. Nothing can before the begin is durable.
-    pub(crate) fn settle(&mut self, run: &Run, stage: Stage, owner: &str) {
+    pub(crate) fn settle(&mut self, calls: UnderWay<'_>, stage: Stage, owner: &str) {
+        let run = calls.run;
         if run.version() == 0 || self.0.is_empty() {
             return;
         }
         let transaction = run.transaction();
         let shown = Shown {
             transaction,
-            run: Some(run),
+            calls: Some(calls),
             owner,
         };
         let mut index = 0;

@@ -101,14 +101,11 @@ pub(crate) fn branch(
     limits: &Limits,
 ) -> Result<CheckedBranch, ApiError> {
     let content = content::of_branch(&sent);
-    let name = |part: &str, error: NameError| {
-        let message = format!("{part} {error}");
-        ApiError::field(Reason::InvalidBranch, format!("{field}.{part}"), message)
-    };
-    let id = BranchId::parse(&sent.id).map_err(|error| name("id", error))?;
+    let bad = |part: &str, error: NameError| bad_name(&field, part, &error);
+    let id = new_branch_id(&sent, &field)?;
     let participant =
-        ParticipantName::parse(&sent.participant).map_err(|error| name("participant", error))?;
-    let action = ActionName::parse(&sent.action).map_err(|error| name("action", error))?;
+        ParticipantName::parse(&sent.participant).map_err(|error| bad("participant", error))?;
+    let action = ActionName::parse(&sent.action).map_err(|error| bad("action", error))?;
     let payload = match sent.payload {
         None => Payload::Message(Bytes::new()),
         Some(pb::branch::Payload::Message(bytes)) => Payload::Message(bytes),
@@ -123,6 +120,16 @@ pub(crate) fn branch(
         content,
         field,
     })
+}
+
+/// The id that a branch is to have; `field` is the branch's path in the request.
+pub(crate) fn new_branch_id(sent: &pb::Branch, field: &str) -> Result<BranchId, ApiError> {
+    BranchId::parse(&sent.id).map_err(|error| bad_name(field, "id", &error))
+}
+
+fn bad_name(field: &str, part: &str, error: &NameError) -> ApiError {
+    let message = format!("{part} {error}");
+    ApiError::field(Reason::InvalidBranch, format!("{field}.{part}"), message)
 }
 
 /// Whether one payload keeps to the limit.

@@ -12,7 +12,7 @@ use tercet_core::{BranchId, Gid, NameError, ParticipantName};
 use tercet_proto::tercet::v1 as pb;
 
 pub(crate) use branches::{
-    CheckedBranch, Payload, branch, branches, payload_within, payloads_within,
+    CheckedBranch, Payload, branch, branches, new_branch_id, payload_within, payloads_within,
 };
 pub(crate) use options::{options, renewal};
 

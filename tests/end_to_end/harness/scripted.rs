@@ -179,8 +179,9 @@ impl tonic::server::UnaryService<Bytes> for Handler {
     }
 }
 
+/// Messages as they are on the wire.
 #[derive(Clone, Copy)]
-struct RawCodec;
+pub(crate) struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;

@@ -8,6 +8,7 @@ use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
 use crate::codec::{StoredRow, mode_code, state_code, state_of_code};
 use crate::entry::Row;
 use crate::memory::sessions::Sessions;
+use crate::pages::{cut, with_the_next};
 use crate::{
     AuditFilter, AuditRecord, Counts, Entry, Filter, Page, PageToken, Pause, SessionId, Stored,
     Verdict, Write,
@@ -180,7 +181,7 @@ impl Disk {
         limit: usize,
     ) -> Page<AuditRecord> {
         let before = after.map_or(usize::MAX, |after| after.key.parse().unwrap_or(0));
-        let found: Vec<(usize, &AuditRecord)> = self
+        let mut found: Vec<(usize, &AuditRecord)> = self
             .audit
             .iter()
             .enumerate()
@@ -190,15 +191,12 @@ impl Disk {
             .filter(|(_, record)| {
                 filter.participant.is_none() || record.participant == filter.participant
             })
-            .take(limit)
+            .take(with_the_next(limit))
             .collect();
-        let next = found
-            .last()
-            .filter(|_| found.len() == limit)
-            .map(|(position, record)| PageToken {
-                at: record.at,
-                key: position.to_string(),
-            });
+        let next = cut(&mut found, limit).map(|(position, record)| PageToken {
+            at: record.at,
+            key: position.to_string(),
+        });
         Page {
             items: found
                 .into_iter()

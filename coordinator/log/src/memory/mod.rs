@@ -14,7 +14,7 @@ use tercet_core::{Gid, Timestamp};
 pub use disk::MemoryDisk;
 
 use crate::memory::disk::Disk;
-use crate::pages::{open_page, page};
+use crate::pages::{open_page, page, with_the_next};
 use crate::{
     AuditFilter, AuditRecord, BatchError, Counts, DecodeError, Entry, Filter, Lane, LogError,
     OpenPage, Page, PageToken, Pause, Session, SharedLog, Stored, TransactionLog, Verdict, Write,
@@ -141,7 +141,7 @@ impl TransactionLog for MemoryStore {
         after: Option<&PageToken>,
         limit: usize,
     ) -> Result<Page<Stored>, LogError> {
-        let rows = self.disk().list(filter, after, limit);
+        let rows = self.disk().list(filter, after, with_the_next(limit));
         Ok(page(rows, limit))
     }
 

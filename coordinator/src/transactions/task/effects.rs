@@ -77,7 +77,8 @@ impl Task {
             trace_parent: span
                 .traceparent()
                 .map_or_else(|| Arc::clone(&transaction.trace_parent), Into::into),
-            try_deadline: transaction.try_deadline,
+            try_deadline: self.try_deadline.clone(),
+            leaves: self.out.new_call(call.branch, call.phase),
         };
         let participants = Arc::clone(&self.registration.shared.participants);
         let called = async move {
@@ -129,7 +130,7 @@ impl Task {
             return;
         };
         match result {
-            Ok(()) => self.waiters.push(pending.question),
+            Ok(()) => self.waiters.push(pending.question, self.run.version() > 0),
             Err(rejection) => pending.question.refuse(rejection.clone().into()),
         }
     }
