@@ -18,6 +18,7 @@ mod browser_itself;
 mod chromium;
 mod keyboard;
 mod reading;
+mod runbook;
 mod safety;
 mod world;
 
