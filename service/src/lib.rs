@@ -29,7 +29,7 @@ mod http;
 mod killable;
 mod listener;
 
-pub use config::{ConfigDuration, ConfigError, Endpoint, ListenAddress, load};
+pub use config::{ConfigDuration, ConfigError, Endpoint, ListenAddress, Ratio, load};
 pub use deadline::caller_timeout;
 pub use drain::Drain;
 pub use listener::Listener;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 use tercet_core::{ActionName, Phase, Verbs};
-use tercet_service::{ConfigDuration, Endpoint};
+use tercet_service::{ConfigDuration, Endpoint, Ratio};
 
 /// The longest service name that is taken, in bytes.
 pub(crate) const SERVICE_BYTES_MAX: usize = 256;
@@ -25,6 +25,9 @@ pub struct ParticipantConfig {
     /// Calls at a time.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: NonZeroU32,
+    /// The share of `max_in_flight` that calls which aren't the first of their branch and phase may take.
+    #[serde(default = "default_retry_share", deserialize_with = "retry_share")]
+    pub retry_share: Ratio,
     /// Whether new tries are refused while it doesn't answer.
     #[serde(default = "default_breaker")]
     pub breaker: bool,
@@ -40,6 +43,7 @@ impl ParticipantConfig {
             endpoints,
             timeout: default_timeout(),
             max_in_flight: default_max_in_flight(),
+            retry_share: default_retry_share(),
             breaker: default_breaker(),
             actions: BTreeMap::new(),
         }
@@ -68,6 +72,10 @@ fn default_max_in_flight() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(255)
 }
 
+fn default_retry_share() -> Ratio {
+    Ratio::HALF
+}
+
 fn default_breaker() -> bool {
     true
 }
@@ -83,6 +91,15 @@ fn endpoints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>
         )));
     }
     Ok(endpoints)
+}
+
+fn retry_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ratio, D::Error> {
+    let share = Ratio::deserialize(deserializer)?;
+    if share.get() > 0.0 {
+        Ok(share)
+    } else {
+        Err(de::Error::custom("expected more than 0"))
+    }
 }
 
 fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConfigDuration, D::Error> {

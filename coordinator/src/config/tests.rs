@@ -63,6 +63,7 @@ fn the_example_of_the_contract_is_read() {
     assert_eq!(verbs, [Verbs::Message, Verbs::Tcc]);
     assert!(stock.breaker);
     assert_eq!(stock.max_in_flight.get(), 256);
+    assert!((stock.retry_share.get() - 0.5).abs() < f64::EPSILON);
 }
 
 /// Each mistake is one line that names the key.
@@ -108,6 +109,14 @@ fn impossible_values_are_named() {
     check_mistake(
         "[participants.a]\nendpoints = ['http://h:1']\ntimeout = '0s'",
         &["participants.a.timeout", "more than 0s"],
+    );
+    check_mistake(
+        "[participants.a]\nendpoints = ['http://h:1']\nretry_share = 0",
+        &["participants.a.retry_share", "more than 0"],
+    );
+    check_mistake(
+        "[participants.a]\nendpoints = ['http://h:1']\nretry_share = 50",
+        &["participants.a.retry_share", "from 0 to 1"],
     );
     check_mistake(
         "[participants.a]\nendpoints = ['http://h:1']\nactions = { x = 'no service' }",

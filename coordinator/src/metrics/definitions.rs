@@ -96,7 +96,37 @@ pub(super) const IN_FLIGHT: Definition = Definition::gauge(
 );
 pub(super) const QUEUED: Definition = Definition::gauge(
     "tercet_participant_calls_queued",
-    "Calls that wait for their turn because max_in_flight calls are under way.",
+    "Calls that wait for their turn: max_in_flight calls are under way, or all retries that may be. Those that a pause holds are not among them.",
+    &[PARTICIPANT],
+);
+pub(super) const IN_FLIGHT_MAX: Definition = Definition::gauge(
+    "tercet_participant_calls_in_flight_limit",
+    "Calls to a participant that may be under way: its max_in_flight.",
+    &[PARTICIPANT],
+);
+pub(super) const RETRIES_IN_FLIGHT: Definition = Definition::gauge(
+    "tercet_participant_retries_in_flight",
+    "Calls under way that are not the first of their branch and phase.",
+    &[PARTICIPANT],
+);
+pub(super) const RETRIES_IN_FLIGHT_MAX: Definition = Definition::gauge(
+    "tercet_participant_retries_in_flight_limit",
+    "Calls under way that may be retries: retry_share of max_in_flight.",
+    &[PARTICIPANT],
+);
+pub(super) const RETRIES_QUEUED: Definition = Definition::gauge(
+    "tercet_participant_retries_queued",
+    "Queued calls that wait because all retries that may be under way are.",
+    &[PARTICIPANT],
+);
+pub(super) const PAUSED: Definition = Definition::gauge(
+    "tercet_participant_paused",
+    "1 while a person has paused the participant, else 0.",
+    &[PARTICIPANT],
+);
+pub(super) const HELD: Definition = Definition::gauge(
+    "tercet_participant_calls_held",
+    "Calls that wait until their participant is resumed.",
     &[PARTICIPANT],
 );
 pub(super) const WAITING: Definition = Definition::gauge(
@@ -200,7 +230,13 @@ pub const DEFINITIONS: &[&Definition] = &[
     &CALLS,
     &RETRIES,
     &IN_FLIGHT,
+    &IN_FLIGHT_MAX,
     &QUEUED,
+    &RETRIES_IN_FLIGHT,
+    &RETRIES_IN_FLIGHT_MAX,
+    &RETRIES_QUEUED,
+    &PAUSED,
+    &HELD,
     &WAITING,
     &BREAKER,
     &BATCH_ENTRIES,

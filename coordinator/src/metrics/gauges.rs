@@ -5,8 +5,9 @@ use tercet_service::Metrics;
 use tercet_service::metrics::{Gauge, GaugeVec, IntCounter};
 
 use super::definitions::{
-    ADOPTED, ATTENTION, BEAT_AGE, BREAKER, IN_FLIGHT, LOG_FAILING, LOG_QUEUE, OLDEST, OPEN, PARKED,
-    QUEUED, SESSIONS, WAITING,
+    ADOPTED, ATTENTION, BEAT_AGE, BREAKER, HELD, IN_FLIGHT, IN_FLIGHT_MAX, LOG_FAILING, LOG_QUEUE,
+    OLDEST, OPEN, PARKED, PAUSED, QUEUED, RETRIES_IN_FLIGHT, RETRIES_IN_FLIGHT_MAX, RETRIES_QUEUED,
+    SESSIONS, WAITING,
 };
 use crate::participants::{BreakerState, Participant};
 use crate::transactions::{Handle, Shared};
@@ -30,7 +31,13 @@ pub(crate) struct LiveGauges {
     attention: Gauge,
     parked: Gauge,
     in_flight: GaugeVec,
+    in_flight_max: GaugeVec,
     queued: GaugeVec,
+    retries_in_flight: GaugeVec,
+    retries_in_flight_max: GaugeVec,
+    retries_queued: GaugeVec,
+    paused: GaugeVec,
+    held: GaugeVec,
     waiting: GaugeVec,
     breaker: GaugeVec,
     log_queue: Gauge,
@@ -48,7 +55,13 @@ impl LiveGauges {
             attention: metrics.gauge(&ATTENTION),
             parked: metrics.gauge(&PARKED),
             in_flight: metrics.gauges(&IN_FLIGHT),
+            in_flight_max: metrics.gauges(&IN_FLIGHT_MAX),
             queued: metrics.gauges(&QUEUED),
+            retries_in_flight: metrics.gauges(&RETRIES_IN_FLIGHT),
+            retries_in_flight_max: metrics.gauges(&RETRIES_IN_FLIGHT_MAX),
+            retries_queued: metrics.gauges(&RETRIES_QUEUED),
+            paused: metrics.gauges(&PAUSED),
+            held: metrics.gauges(&HELD),
             waiting: metrics.gauges(&WAITING),
             breaker: metrics.gauges(&BREAKER),
             log_queue: metrics.gauge(&LOG_QUEUE),
@@ -96,8 +109,15 @@ impl LiveGauges {
         let set = |gauges: &GaugeVec, value: u64| {
             gauges.with_label_values(&[name]).set(number(value));
         };
-        set(&self.in_flight, participant.in_flight());
-        set(&self.queued, participant.queued());
+        let turns = &participant.turns;
+        set(&self.in_flight, turns.in_flight());
+        set(&self.in_flight_max, turns.in_flight_max());
+        set(&self.queued, turns.queued());
+        set(&self.retries_in_flight, turns.retries_in_flight());
+        set(&self.retries_in_flight_max, turns.retries_max());
+        set(&self.retries_queued, turns.retries_queued());
+        set(&self.paused, u64::from(participant.pause().is_some()));
+        set(&self.held, turns.held());
         set(&self.waiting, participant.waiting());
         let breaker = participant.breaker_state();
         for (state, label) in BREAKER_STATES {

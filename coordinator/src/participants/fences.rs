@@ -43,7 +43,7 @@ impl Participants {
 impl Participant {
     async fn read_fence(&self, gid: &Gid, branch: &BranchId) -> Result<FenceFound, String> {
         // A log with many open transactions is no reason to overrun anybody.
-        let Some(_place) = self.place().await else {
+        let Some(_place) = self.turns.place().await else {
             return Err(format!("participant {} is paused", self.name));
         };
         let message = pb::GetBranchRequest {

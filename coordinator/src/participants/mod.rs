@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! Participants::call   by name; one that isn't configured any more is flagged, not dropped
-//!   Participant::call  the gate (paused or not), a permit (max_in_flight), an endpoint in turn, the time-out
+//!   Participant::call  an endpoint in turn, the time-out
+//!     Turns::take      the gate (paused or not), the share of retries, a permit (max_in_flight)
 //!     unary::exchange  one call, from bytes to bytes
 //!   classify           what the answer means: done, refused, in doubt
 //! ```
 //!
-//! A slow or dead participant holds up nobody but those who wait for it: permits, breaker and endpoints are its
+//! A slow or dead participant holds up nobody but those who wait for it: turns, breaker and endpoints are its
 //! own. Must never: decide what follows from an answer; that is the core's.
 
 mod breaker;
@@ -19,6 +20,7 @@ mod initiator;
 mod metadata;
 mod order;
 mod participant;
+mod turns;
 mod unary;
 
 use std::collections::BTreeMap;

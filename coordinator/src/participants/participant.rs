@@ -1,4 +1,4 @@
-//! One participant: its endpoints, how many calls it gets at a time, its breaker, and what waits for it.
+//! One participant: its endpoints, whose turn it is, its breaker, and what waits for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,15 +14,14 @@ use tercet_core::{
 use tercet_failpoints::failpoint;
 use tercet_log::Pause;
 use tercet_proto::tercet::v1 as pb;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use super::breaker::{Breaker, BreakerState};
 use super::classify::{Classified, classify, heard};
 use super::endpoints::{EndpointNow, Endpoints};
-use super::gate::{Gate, Passage};
 use super::metadata::{CallOrder, RequestError};
+use super::turns::{Caller, Turn, Turns};
 use super::unary::{Exchange, Reply, exchange};
 use crate::clock::Clock;
 use crate::config::{ActionConfig, ParticipantConfig, phases};
@@ -36,12 +35,7 @@ pub(crate) struct Participant {
     config: ParticipantConfig,
     try_response_bytes_max: usize,
     endpoints: Arc<Endpoints>,
-    gate: Gate,
-    /// One for each call that may be under way. Who waits here is an open branch, and those are bounded by the
-    /// limits on open transactions.
-    permits: Semaphore,
-    /// Calls that wait for a permit.
-    queued: AtomicU64,
+    pub(crate) turns: Turns,
     breaker: Breaker,
     /// Decided branches that wait for it, those under way included.
     waiting: AtomicU64,
@@ -59,13 +53,10 @@ impl Participant {
         clock: &Clock,
         meters: CallMeters,
     ) -> Self {
-        let calls_max = usize::try_from(config.max_in_flight.get()).unwrap_or(usize::MAX);
         Self {
             name,
             endpoints: Arc::new(endpoints),
-            gate: Gate::default(),
-            permits: Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)),
-            queued: AtomicU64::new(0),
+            turns: Turns::new(config.max_in_flight, config.retry_share),
             breaker: Breaker::new(config.breaker),
             waiting: AtomicU64::new(0),
             last_error: Mutex::new(None),
@@ -92,22 +83,22 @@ impl Participant {
 
     /// Whether a person has paused it, and why.
     pub(crate) fn pause(&self) -> Option<Pause> {
-        self.gate.pause()
+        self.turns.gate().pause()
     }
 
     /// Pauses it or lets it go on; says whether that changed anything.
     pub(crate) fn set_pause(&self, pause: Option<&Pause>) -> bool {
-        self.gate.set(pause)
+        self.turns.gate().set(pause)
     }
 
     /// The call of that branch needn't wait until this is resumed, if it does.
     pub(super) fn let_go(&self, gid: &Gid, branch: BranchIndex) {
-        self.gate.let_go(gid, branch);
+        self.turns.gate().let_go(gid, branch);
     }
 
     /// Waits while it is paused.
     pub(super) async fn resumed(&self) {
-        self.gate.opened().await;
+        self.turns.gate().opened().await;
     }
 
     /// Decided branches that wait for it.
@@ -115,16 +106,14 @@ impl Participant {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Calls that wait for their turn.
+    /// Calls that wait for their turn, those that a pause holds included.
     pub(crate) fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
+        self.turns.queued() + self.turns.held()
     }
 
     /// Calls that are under way.
     pub(crate) fn in_flight(&self) -> u64 {
-        let calls_max = usize::try_from(self.config.max_in_flight.get()).unwrap_or(usize::MAX);
-        let free = self.permits.available_permits();
-        u64::try_from(calls_max.saturating_sub(free)).unwrap_or(u64::MAX)
+        self.turns.in_flight()
     }
 
     /// How its breaker is.
@@ -156,8 +145,17 @@ impl Participant {
 
     async fn call_uncounted(&self, order: &CallOrder) -> CallReport {
         let asked_at = self.clock.now();
-        let _permit = match self.turn(order, asked_at).await {
-            Turn::Now(permit) => permit,
+        let caller = Caller {
+            gid: &order.gid,
+            branch: order.call.branch,
+            is_retry: order.call.number > 1,
+        };
+        let left = || {
+            let not_after = order.not_after()?;
+            Some(not_after.saturating_since(self.clock.now()))
+        };
+        let _place = match self.turns.take(caller, left).await {
+            Turn::Now(place) => place,
             Turn::TooLate => {
                 let error = CallError {
                     code: tonic::Code::DeadlineExceeded as i32,
@@ -208,58 +206,6 @@ impl Participant {
         };
         self.note(&classified, order.call.phase);
         report(order, classified, started_at, began.elapsed())
-    }
-
-    /// A place among the calls under way, for one that is no branch's; none while the participant is paused.
-    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        let permit = self.permits.acquire().await.ok()?;
-        self.gate.is_open().then_some(permit)
-    }
-
-    /// Waits until the call may go out, at most until it is too late for it.
-    async fn turn(&self, order: &CallOrder, now: Timestamp) -> Turn<'_> {
-        if self.gate.is_open()
-            && let Ok(permit) = self.permits.try_acquire()
-        {
-            return Turn::Now(permit);
-        }
-        let _queued = Queued::new(&self.queued);
-        let turn = self.turn_some_day(order);
-        tokio::pin!(turn);
-        let (mut now, mut waited_for) = (now, None);
-        loop {
-            let not_after = order.not_after();
-            // Without a deadline, or with one that has come and wasn't renewed meanwhile, this is the last look.
-            let Some(at) = not_after else {
-                return turn.await;
-            };
-            if waited_for == not_after {
-                return Turn::TooLate;
-            }
-            let left = at.saturating_since(now);
-            if let Ok(turn) = tokio::time::timeout(left, &mut turn).await {
-                return turn;
-            }
-            waited_for = not_after;
-            now = self.clock.now();
-        }
-    }
-
-    async fn turn_some_day(&self, order: &CallOrder) -> Turn<'_> {
-        loop {
-            if self.gate.passage(&order.gid, order.call.branch).await == Passage::LetGo {
-                return Turn::LetGo;
-            }
-            // The semaphore is never closed.
-            let Ok(permit) = self.permits.acquire().await else {
-                return Turn::TooLate;
-            };
-            // It may have been paused meanwhile.
-            if self.gate.is_open() {
-                return Turn::Now(permit);
-            }
-        }
     }
 
     async fn exchange_for(
@@ -365,32 +311,6 @@ impl Participant {
             last_error_at: last.map(|(_, at)| view::timestamp(at)),
         }
     }
-}
-
-/// Counts a call as waiting for its turn, as long as it lives.
-struct Queued<'a>(&'a AtomicU64);
-
-impl<'a> Queued<'a> {
-    fn new(queued: &'a AtomicU64) -> Self {
-        queued.fetch_add(1, Ordering::Relaxed);
-        Self(queued)
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How waiting for one's turn has ended.
-enum Turn<'p> {
-    /// It may go out.
-    Now(SemaphorePermit<'p>),
-    /// Its deadline has come.
-    TooLate,
-    /// The participant is paused, and the call isn't wanted any more.
-    LetGo,
 }
 
 /// Counts a decided branch as waiting for its participant, as long as it lives.

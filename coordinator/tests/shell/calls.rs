@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tercet_proto::tercet::v1 as pb;
 use tercet_service::Endpoint;
+use tonic::Code;
 
 use crate::support::{Behaviour, World, execute, options};
 
@@ -88,6 +89,46 @@ async fn one_slow_participant_holds_up_nobody_else() {
     assert_eq!(other.state(), pb::TransactionState::Confirmed);
     world.a.release();
     for number in 0..5 {
+        world.ended(&format!("stuck{number}")).await;
+    }
+}
+
+#[tokio::test]
+async fn retries_that_hang_leave_room_for_first_calls() {
+    let world = World::start_with(|config| {
+        for participant in config.participants.values_mut() {
+            participant.max_in_flight = NonZeroU32::MIN.saturating_add(1);
+        }
+    })
+    .await;
+    // Ten confirms fail once; their retries hang.
+    world.a.on(|seen| match (&*seen.method, seen.attempt()) {
+        ("Confirm", 1) => Behaviour::code(Code::Unavailable),
+        ("Confirm", _) => Behaviour::Hang,
+        _ => Behaviour::ok(),
+    });
+    for number in 0..10 {
+        let mut stuck = execute(&format!("stuck{number}"), &["a"]);
+        stuck.wait_for = pb::WaitFor::Decision as i32;
+        stuck.branches[0].action = "message".to_owned();
+        world.execute(stuck).await.unwrap();
+    }
+    world.a.wait_for("Confirm", 11).await;
+
+    world.a.on(|seen| match seen.gid().as_str() {
+        "other" => Behaviour::ok(),
+        _ => Behaviour::Hang,
+    });
+    let other = world.execute(execute("other", &["a"])).await.unwrap();
+
+    assert_eq!(other.state(), pb::TransactionState::Confirmed);
+    let retries = || {
+        let seen = world.a.seen().into_iter();
+        seen.filter(|seen| seen.attempt() > 1).count()
+    };
+    assert_eq!(retries(), 1, "one at a time: half of two");
+    world.a.release();
+    for number in 0..10 {
         world.ended(&format!("stuck{number}")).await;
     }
 }

@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 
 pub use address::{Endpoint, ListenAddress};
 pub use error::ConfigError;
-pub use sections::{Access, Alerts, AlertsError, LogFormat, Telemetry, Tls, TlsMode};
+pub use sections::{Access, Alerts, AlertsError, LogFormat, Ratio, Telemetry, Tls, TlsMode};
 pub use value::ConfigDuration;
 
 use environment::Variable;

@@ -132,6 +132,14 @@ fn plain_endpoint<'de, D: Deserializer<'de>>(
 pub struct Ratio(f64);
 
 impl Ratio {
+    /// One half.
+    pub const HALF: Self = Self(0.5);
+
+    /// That share, if it is one.
+    pub fn new(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then_some(Self(share))
+    }
+
     /// The share itself.
     pub fn get(self) -> f64 {
         self.0
@@ -141,13 +149,9 @@ impl Ratio {
 impl<'de> Deserialize<'de> for Ratio {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let ratio = f64::deserialize(deserializer)?;
-        if (0.0..=1.0).contains(&ratio) {
-            Ok(Self(ratio))
-        } else {
-            Err(de::Error::custom(format!(
-                "expected a number from 0 to 1, found {ratio}"
-            )))
-        }
+        Self::new(ratio).ok_or_else(|| {
+            de::Error::custom(format!("expected a number from 0 to 1, found {ratio}"))
+        })
     }
 }
 
