@@ -174,6 +174,51 @@ async fn what_follows_within_the_repeat_time_comes_together_with_its_count() {
 }
 
 #[tokio::test]
+async fn a_drain_waits_until_the_alerts_are_posted() {
+    // It refuses the first post, so the alert isn't out when the drain begins, or has just gone.
+    let (receiver, url) = Receiver::start(1).await;
+    let secret = tempfile::TempDir::new().unwrap();
+    let more = alerts(&url, &secret, "1h") + "[limits]\ndrain_grace = \"0s\"\n";
+    let rig = Rig::start(&more).await;
+    let no = Status::failed_precondition("no");
+    rig.confirming(rig.decided("g-1"), &no).await;
+    let refused = until("the first post", || async {
+        (!receiver.posted().is_empty()).then_some(())
+    });
+    rig.refusing(no, refused).await;
+
+    rig.coordinator.terminate();
+    let (status, _) = rig.coordinator.ended().await;
+
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(receiver.taken().len(), 1, "{:?}", receiver.posted());
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_ever_for_a_receiver_that_is_not_there() {
+    let secret = tempfile::TempDir::new().unwrap();
+    let more =
+        alerts("http://127.0.0.1:9/hook", &secret, "1h") + "[limits]\ndrain_grace = \"0s\"\n";
+    let rig = Rig::start(&more).await;
+    let no = Status::failed_precondition("no");
+    rig.confirming(rig.decided("g-1"), &no).await;
+    let failed = "tercet_webhook_posts_total{result=\"failed\"}";
+    let tried = until("an attempt", || async {
+        let scrape = Scrape::of(&rig.coordinator.http).await;
+        (scrape.count(failed) > 0).then_some(())
+    });
+    rig.refusing(no, tried).await;
+
+    rig.coordinator.terminate();
+    let folder = rig.folder;
+    let (status, _) = rig.coordinator.ended().await;
+
+    assert_eq!(status.code(), Some(0));
+    let said = std::fs::read_to_string(folder.path().join("serve.stderr")).unwrap();
+    assert!(said.contains("didn't reach the webhook"), "{said}");
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_not_there_holds_nobody_up() {
     let secret = tempfile::TempDir::new().unwrap();
     let rig = Rig::start(&alerts("http://127.0.0.1:9/hook", &secret, "1h")).await;

@@ -110,6 +110,13 @@ impl Alerts {
         }
     }
 
+    /// Waits until what was told has been posted, at most `limit`.
+    pub(crate) async fn flush(&self, limit: Duration) {
+        if let Some(webhook) = &self.webhook {
+            webhook.flush(limit).await;
+        }
+    }
+
     fn tell(&self, told: &Told) {
         self.told.inc();
         let Raised {

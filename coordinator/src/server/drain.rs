@@ -8,6 +8,9 @@ use crate::transactions::{Stage, Transactions};
 /// takes what they have learnt and not written yet.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
+/// At the end: how long alerts may take to reach the webhook. What doesn't is told by the next owner, as long as it is so.
+pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
 /// Runs while requests are still served, from the beginning of the drain on.
 pub(super) async fn drain(transactions: Transactions, grace: Duration) {
     transactions.advance(Stage::Draining);
@@ -23,6 +26,12 @@ pub(super) async fn drain(transactions: Transactions, grace: Duration) {
     super::running::leave(&transactions);
     // Whatever was appended last is written, and the session ends.
     transactions.shared().log.shutdown().await;
+    transactions
+        .shared()
+        .telemetry
+        .alerts
+        .flush(FLUSH_LIMIT)
+        .await;
 }
 
 /// Ends every task; callers that still wait are answered.

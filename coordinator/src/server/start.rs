@@ -295,7 +295,7 @@ fn services(
         .readiness(readiness.clone())
         .metrics(metrics, Some(refresh))
         .tracing(&transactions.shared().telemetry.tracing)
-        .drain_grace(grace + GRACE_MARGIN)
+        .drain_grace(grace + GRACE_MARGIN + drain::FLUSH_LIMIT)
         .before_stop(drain::drain(transactions.clone(), grace))
 }
 

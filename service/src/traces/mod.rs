@@ -23,6 +23,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 pub use opentelemetry::trace::SpanKind;
@@ -77,9 +78,9 @@ impl Tracing {
                 KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
                 KeyValue::new("service.instance.id", instance()),
                 KeyValue::new("process.pid", i64::from(std::process::id())),
-                KeyValue::new("telemetry.sdk.name", "opentelemetry"),
-                KeyValue::new("telemetry.sdk.language", "rust"),
             ])
+            // `telemetry.sdk.…`
+            .with_detector(Box::new(TelemetryResourceDetector))
             .build();
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)

@@ -1,7 +1,8 @@
 //! Posts small JSON documents to one URL, signed, in the background.
 //!
 //! [`Webhook::post`] never waits: a document goes into a bounded queue, or is dropped and counted. One task takes them
-//! out in order and posts each until the receiver says 2xx, at most [`ATTEMPTS_MAX`] times with a growing pause.
+//! out in order and posts each until the receiver says 2xx, at most [`ATTEMPTS_MAX`] times with a growing pause. What is left
+//! when a server stops is waited for by [`Webhook::flush`], within a bound.
 //!
 //! A receiver checks `tercet-signature`: `v1=` and the hexadecimal HMAC-SHA256, by the shared secret, of the header
 //! `tercet-timestamp` (seconds since 1970 UTC), a dot, and the body. A repeated document has the same `tercet-delivery`.
@@ -18,7 +19,7 @@ use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::since_epoch;
 use crate::metrics::{Definition, Gauge, IntCounterVec, Label, Metrics};
@@ -54,6 +55,8 @@ pub const DEFINITIONS: &[&Definition] = &[&POSTS, &QUEUED];
 #[derive(Clone, Debug)]
 pub struct Webhook {
     sender: mpsc::Sender<Bytes>,
+    /// Documents that are neither delivered nor given up.
+    open: watch::Sender<usize>,
     posts: IntCounterVec,
     queued: Gauge,
 }
@@ -87,6 +90,8 @@ impl Webhook {
             posts: posts.clone(),
         };
         let depth = queued.clone();
+        let open = watch::Sender::new(0);
+        let settled = open.clone();
         tokio::spawn(async move {
             let mut number = 0_u64;
             while let Some(body) = receiver.recv().await {
@@ -94,19 +99,34 @@ impl Webhook {
                 number += 1;
                 let delivery = format!("{}-{number}", since_epoch().as_micros());
                 poster.deliver(&body, &delivery).await;
+                settled.send_modify(|open| *open -= 1);
             }
         });
         Self {
             sender,
+            open,
             posts,
             queued,
         }
     }
 
+    /// Waits until every document is delivered or given up, at most `limit`. Says whether that was so.
+    pub async fn flush(&self, limit: Duration) -> bool {
+        let mut open = self.open.subscribe();
+        let settled = tokio::time::timeout(limit, open.wait_for(|open| *open == 0)).await;
+        let left = *self.open.borrow();
+        if settled.is_err() {
+            tracing::warn!(left, "alerts didn't reach the webhook before the stop");
+        }
+        settled.is_ok()
+    }
+
     /// Has a document posted, if there is room.
     pub fn post(&self, body: impl Into<Bytes>) {
         self.queued.inc();
+        self.open.send_modify(|open| *open += 1);
         if self.sender.try_send(body.into()).is_err() {
+            self.open.send_modify(|open| *open -= 1);
             self.queued.dec();
             self.posts.with_label_values(&["dropped"]).inc();
             tracing::warn!("the webhook's queue is full, a document is dropped");
