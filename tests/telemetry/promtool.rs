@@ -143,3 +143,24 @@ fn dashboard_and_rules_ask_for_figures_that_exist() {
         assert!(is_known, "there is no figure {word}");
     }
 }
+
+#[test]
+fn every_alert_is_seen_to_fire() {
+    let read = |file: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::read_to_string(file).unwrap()
+    };
+    let (rules, tests) = (read(RULES), read(TESTS));
+    let alerts = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let mut count = 0;
+    for alert in alerts {
+        count += 1;
+        let (_, after) = tests
+            .split_once(&format!("alertname: {alert}\n        exp_alerts:"))
+            .unwrap_or_else(|| panic!("{TESTS} never sees {alert} fire"));
+        assert!(after.trim_start().starts_with("- exp_labels:"), "{alert}");
+    }
+    assert!(count > 10, "{count}");
+}

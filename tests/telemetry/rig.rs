@@ -24,12 +24,17 @@ pub(crate) struct Rig {
 impl Rig {
     /// `more` stands at the end of the coordinator's file.
     pub(crate) async fn start(more: &str) -> Self {
+        Self::start_with(|_| more.to_owned()).await
+    }
+
+    /// The same, told where the participant listens.
+    pub(crate) async fn start_with(more: impl FnOnce(&str) -> String) -> Self {
         let participant = Scripted::start().await;
         let folder = TempDir::new().unwrap();
         let address = participant.address.to_string();
         let table = self::participant("p", &address, "30s", "act = \"test.v1.ActService\"");
         let databases = Databases::new(folder.path()).await;
-        let more = format!("{table}{more}");
+        let more = format!("{table}{}", more(&address));
         coordinator_file(folder.path(), free_port(), &databases, &more);
         let coordinator = Self::coordinator(&folder).await;
         Self {
@@ -88,27 +93,41 @@ impl Rig {
         future: impl Future<Output = T>,
         status: &Status,
     ) -> T {
+        let answer = |call: Call| match call.phase().as_str() {
+            "try" => call.done(),
+            _ => call.fail(status.clone()),
+        };
+        self.serving(future, answer).await
+    }
+
+    /// Does with every call what `answer` does for as long as `future` takes.
+    pub(crate) async fn serving<T>(
+        &self,
+        future: impl Future<Output = T>,
+        mut answer: impl FnMut(Call),
+    ) -> T {
         tokio::pin!(future);
         loop {
             tokio::select! {
                 value = &mut future => return value,
-                call = self.participant.call() => match call.phase().as_str() {
-                    "try" => call.done(),
-                    _ => call.fail(status.clone()),
-                },
+                call = self.participant.call() => answer(call),
             }
         }
     }
 
     /// Answers every call with `status` for as long as `future` takes.
     pub(crate) async fn refusing<T>(&self, status: Status, future: impl Future<Output = T>) -> T {
-        tokio::pin!(future);
-        loop {
-            tokio::select! {
-                value = &mut future => return value,
-                call = self.participant.call() => Call::fail(call, status.clone()),
-            }
-        }
+        self.serving(future, |call| call.fail(status.clone())).await
+    }
+}
+
+/// The branch of a transaction that has one.
+pub(crate) fn branch(participant: &str) -> Branch {
+    Branch {
+        id: "1".into(),
+        participant: participant.into(),
+        action: "act".into(),
+        payload: Some(branch::Payload::Message("payload".into())),
     }
 }
 
@@ -116,12 +135,7 @@ impl Rig {
 pub(crate) fn execute(gid: &str) -> Request<ExecuteTransactionRequest> {
     Request::new(ExecuteTransactionRequest {
         gid: gid.into(),
-        branches: vec![Branch {
-            id: "1".into(),
-            participant: "p".into(),
-            action: "act".into(),
-            payload: Some(branch::Payload::Message("payload".into())),
-        }],
+        branches: vec![branch("p")],
         ..ExecuteTransactionRequest::default()
     })
 }

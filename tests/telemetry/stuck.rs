@@ -7,7 +7,7 @@ use tonic::Status;
 
 use crate::harness::until;
 use crate::queries;
-use crate::rig::Rig;
+use crate::rig::{Rig, execute};
 use crate::scrape::Scrape;
 
 const WAITING: &str = "tercet_participant_branches_waiting{participant=\"p\"}";
@@ -18,6 +18,13 @@ const WAITING: &str = "tercet_participant_branches_waiting{participant=\"p\"}";
 )]
 fn now() -> SystemTime {
     SystemTime::now()
+}
+
+/// Seconds since the begin of the oldest open transaction in the database.
+pub(crate) async fn oldest(rig: &Rig) -> f64 {
+    let begun_at = queries::open_since(&rig.log()).await.unwrap();
+    let begun_at = UNIX_EPOCH + Duration::from_micros(begun_at.try_into().unwrap());
+    now().duration_since(begun_at).unwrap().as_secs_f64()
 }
 
 async fn with(rig: &Rig, series: &str, value: i64) -> Scrape {
@@ -51,11 +58,9 @@ async fn a_parked_transaction_shows_with_its_age_until_it_has_gone_on() {
     let retries = "tercet_participant_retries_total";
     let confirms = "{participant=\"p\",phase=\"confirm\"}";
     assert_eq!(scrape.count(&format!("{retries}{confirms}")), 1);
-    let begun_at = queries::open_since(&rig.log()).await.unwrap();
-    let begun_at = UNIX_EPOCH + Duration::from_micros(begun_at.try_into().unwrap());
-    let age = now().duration_since(begun_at).unwrap();
+    let oldest = oldest(&rig).await;
     let told = scrape.value("tercet_oldest_unresolved_age_seconds");
-    assert!(told > 0.0 && told <= age.as_secs_f64(), "{told} {age:?}");
+    assert!(told > 0.0 && told <= oldest, "{told} {oldest}");
 
     let resume = ResumeTransactionRequest {
         gid: "g-1".into(),
@@ -109,7 +114,7 @@ async fn a_silent_participant_opens_its_own_breaker() {
     assert_eq!((scrape.count(closed), scrape.count(open)), (1, 0));
 
     for number in 0..5 {
-        let mut request = crate::rig::execute(&format!("g-{number}")).into_inner();
+        let mut request = execute(&format!("g-{number}")).into_inner();
         request.branches[0].participant = "dead".into();
         // Refused or cancelled: the participant isn't there.
         let _answer = rig.client().execute_transaction(request).await;

@@ -137,6 +137,10 @@ async fn an_order_is_one_trace_from_the_client_to_every_sql_transaction() {
         "service.namespace",
         "service.version",
         "service.instance.id",
+        "process.pid",
+        "telemetry.sdk.name",
+        "telemetry.sdk.language",
+        "telemetry.sdk.version",
     ] {
         assert!(served.resource.contains_key(key), "{:?}", served.resource);
     }
