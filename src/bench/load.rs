@@ -54,7 +54,7 @@ impl Gids {
         }
     }
 
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number}", self.prefix)
     }
@@ -138,18 +138,23 @@ fn is_confirmed(state: TransactionState) -> bool {
     )
 }
 
-/// One branch for each participant, with a payload of [`PAYLOAD_BYTES`].
+/// One branch for each participant.
 fn request(gid: String) -> ExecuteTransactionRequest {
-    let payload = prost::Message::encode_to_vec(&vec![b'x'; PAYLOAD_BYTES]);
-    let branches = (0..PARTICIPANTS).map(|number| Branch {
-        id: number.to_string(),
-        participant: format!("bench-{number}"),
-        action: "work".to_owned(),
-        payload: Some(branch::Payload::Message(payload.clone().into())),
-    });
+    let branches = (0..PARTICIPANTS).map(|number| branch_at(number, "work"));
     ExecuteTransactionRequest {
         gid,
         branches: branches.collect(),
         ..ExecuteTransactionRequest::default()
+    }
+}
+
+/// A branch at the participant of that number, with a payload of [`PAYLOAD_BYTES`].
+pub(super) fn branch_at(number: usize, action: &str) -> Branch {
+    let payload = prost::Message::encode_to_vec(&vec![b'x'; PAYLOAD_BYTES]);
+    Branch {
+        id: number.to_string(),
+        participant: format!("bench-{number}"),
+        action: action.to_owned(),
+        payload: Some(branch::Payload::Message(payload.into())),
     }
 }

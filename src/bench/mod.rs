@@ -8,15 +8,18 @@
 //! Must never: assert anything. A benchmark that can fail is a test that depends on the machine.
 //!
 //! Where next: `plan` for what is run in which order, `load` for the closed loop, `subject` for the processes, `floor` and
-//! `echo` for the two programs that only a measurement needs, `report` for what is printed.
+//! `echo` for the programs that only a measurement needs, `watch` for what looks on, `report` for what is printed; `isolation`
+//! is a measurement of its own.
 
 mod echo;
 mod floor;
+mod isolation;
 mod load;
 mod plan;
 mod raw;
 mod report;
 mod subject;
+mod watch;
 
 use crate::{
     cli::{Bench, BenchPart},
@@ -26,6 +29,15 @@ use crate::{
 
 /// Measures, and prints the table or, with `is_json`, one document.
 pub(crate) async fn run(command: Bench, is_json: bool) -> Result<(), Failure> {
+    if command.isolation {
+        let results = isolation::run(&command).await?;
+        output::print(&if is_json {
+            isolation::json(&results)
+        } else {
+            isolation::text(&results, output::style())
+        });
+        return Ok(());
+    }
     let results = plan::run(&command).await?;
     output::print(&if is_json {
         report::json(&results)
@@ -39,6 +51,7 @@ pub(crate) async fn run(command: Bench, is_json: bool) -> Result<(), Failure> {
 pub(crate) async fn part(part: BenchPart) -> Result<(), Failure> {
     match part {
         BenchPart::Participants => echo::run().await,
+        BenchPart::Receiver => echo::run_receiver().await,
         BenchPart::Floor { participants } => floor::run(&participants).await,
     }
 }

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{
     echo::PARTICIPANTS,
     load::{self, Gids, Loaded},
-    subject::{Participants, Subject},
+    subject::{Participants, Receiver, Subject},
+    watch::Watch,
 };
 use crate::{cli::Bench, failure::Failure};
 
@@ -17,6 +18,8 @@ pub(super) struct Series {
     pub(super) subject: String,
     pub(super) in_flight: usize,
     pub(super) is_floor: bool,
+    /// The place of the series that is the same without telemetry, where this one has it.
+    pub(super) plain: Option<usize>,
     /// In the order of the rounds.
     pub(super) turns: Vec<Turn>,
 }
@@ -38,26 +41,39 @@ pub(super) struct Results {
     pub(super) rounds: usize,
     pub(super) turn: Duration,
     pub(super) series: Vec<Series>,
+    /// Calls with spans that the receiver of traces got; none where nothing was traced.
+    pub(super) exports: Option<u64>,
 }
 
 /// Starts the processes and goes through the rounds.
 pub(super) async fn run(command: &Bench) -> Result<Results, Failure> {
     let participants = Participants::start().await?;
     let mut subjects = vec![Subject::floor(&participants).await?];
-    if !command.no_sqlite {
-        subjects.push(Subject::coordinator(&participants, None).await?);
-    }
-    for url in &command.log {
-        subjects.push(Subject::coordinator(&participants, Some(url)).await?);
+    let receiver = if command.telemetry {
+        Some(Receiver::start().await?)
+    } else {
+        None
+    };
+    let sqlite = (!command.no_sqlite).then_some(None);
+    for url in sqlite.into_iter().chain(command.log.iter().map(Some)) {
+        let url = url.map(String::as_str);
+        subjects.push(Subject::coordinator(&participants, url, None).await?);
+        if receiver.is_some() {
+            let watched = Subject::coordinator(&participants, url, receiver.as_ref()).await?;
+            subjects.push(watched);
+        }
     }
     let mut series: Vec<Series> = command
         .in_flight
         .iter()
         .flat_map(|in_flight| subjects.iter().map(|subject| (subject, *in_flight)))
-        .map(|(subject, in_flight)| Series {
+        .enumerate()
+        .map(|(place, (subject, in_flight))| Series {
             subject: subject.name.clone(),
             in_flight,
             is_floor: subject.is_floor,
+            // It stands before.
+            plain: subject.watched.as_ref().and(place.checked_sub(1)),
             turns: Vec::with_capacity(command.rounds),
         })
         .collect();
@@ -83,7 +99,12 @@ pub(super) async fn run(command: &Bench) -> Result<Results, Failure> {
         }
     }
     bar.finish_and_clear();
+    let exports = match &receiver {
+        Some(receiver) => Some(receiver.exports().await?),
+        None => None,
+    };
     Ok(Results {
+        exports,
         rounds: command.rounds,
         turn: command.turn.get(),
         series,
@@ -101,7 +122,11 @@ impl Runner {
     async fn turn(&self, subject: &Subject, in_flight: usize) -> Result<Turn, Failure> {
         let ended_before = self.participants.ended().await?;
         let log_before = subject.status().await?;
+        let watch = subject.watched.as_deref().map(Watch::start);
         let loaded = load::run(&subject.channel, &self.gids, in_flight, self.turn).await?;
+        if let Some(watch) = watch {
+            watch.stop().await?;
+        }
         if loaded.failed > 0 {
             let why = loaded.failure.unwrap_or_default();
             let name = &subject.name;
@@ -133,7 +158,7 @@ fn turn(loaded: &Loaded, drained: Duration, batch: Option<f64>) -> Turn {
     }
 }
 
-fn ratio(sum: u64, count: u64) -> f64 {
+pub(super) fn ratio(sum: u64, count: u64) -> f64 {
     let number = |count| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     if count == 0 {
         0.0
@@ -143,7 +168,7 @@ fn ratio(sum: u64, count: u64) -> f64 {
 }
 
 /// Shown on a terminal only, on standard error.
-fn progress(turns: usize) -> ProgressBar {
+pub(super) fn progress(turns: usize) -> ProgressBar {
     let bar = ProgressBar::new(turns as u64);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {eta} left  {msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

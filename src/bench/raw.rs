@@ -22,10 +22,12 @@ pub(super) type Calls = BoxCloneSyncService<http::Request<Body>, http::Response<
 struct Named<const SERVICE: usize>(Calls);
 
 /// The services that are served, by number: the name of a service is part of its type.
-pub(super) const NAMES: [&str; 3] = [
+pub(super) const NAMES: [&str; 5] = [
     "tercet.v1.TransactionService",
     "bench.v1.WorkService",
+    "bench.v1.SlowService",
     "bench.v1.CountService",
+    "opentelemetry.proto.collector.trace.v1.TraceService",
 ];
 
 impl<const SERVICE: usize> NamedService for Named<SERVICE> {
@@ -59,7 +61,7 @@ where
     }))
 }
 
-/// Serves the three services with one handler on a free port of the loopback interface; where it listens.
+/// Serves these services with one handler on a free port of the loopback interface; where it listens.
 pub(super) async fn serve(calls: Calls) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await;
     let listener = listener.map_err(Failure::failed)?;
@@ -67,7 +69,9 @@ pub(super) async fn serve(calls: Calls) -> Result<SocketAddr, Failure> {
     let server = tonic::transport::Server::builder()
         .add_service(Named::<0>(calls.clone()))
         .add_service(Named::<1>(calls.clone()))
-        .add_service(Named::<2>(calls));
+        .add_service(Named::<2>(calls.clone()))
+        .add_service(Named::<3>(calls.clone()))
+        .add_service(Named::<4>(calls));
     tokio::spawn(async move {
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         if let Err(error) = server.serve_with_incoming(incoming).await {

@@ -1,5 +1,7 @@
 //! What is printed: medians over the rounds, their spread, and the ratio to the floor of the same rounds.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::plan::{Results, Series, Turn};
@@ -38,8 +40,24 @@ pub(super) fn text(results: &Results, style: Style) -> String {
             Cell::right(&batch.map_or_else(String::new, |batch| format!("{:.1}", batch.median))),
         ]);
     }
+    let mut beside = String::new();
+    for series in &results.series {
+        if let Some(spread) = to_plain(results, series) {
+            let _ = writeln!(
+                beside,
+                "{} in flight, {}: {:.3} of the throughput without ({:.3} to {:.3}).",
+                series.in_flight, series.subject, spread.median, spread.least, spread.most
+            );
+        }
+    }
+    if let Some(exports) = results.exports {
+        let _ = writeln!(
+            beside,
+            "Telemetry: figures asked for every second, one trace in a hundred sent ({exports} calls with spans came)."
+        );
+    }
     format!(
-        "{}\nMedians of {} rounds of {} each; 3 branches; every subject takes its turn in every round.\n\
+        "{}\n{beside}Medians of {} rounds of {} each; 3 branches; every subject takes its turn in every round.\n\
          TO FLOOR is the median of the rounds' ratios to the floor, which has no log and repeats nothing.\n\
          PER SECOND counts until the last confirm; P50 and P99 are to the decision, in milliseconds.\n",
         table.text(),
@@ -60,6 +78,7 @@ pub(super) fn json(results: &Results) -> String {
                 "in_flight": series.in_flight,
                 "per_second": { "median": rates.median, "least": rates.least, "most": rates.most },
                 "to_floor": to_floor(results, series),
+                "to_plain": to_plain(results, series).map(|spread| spread.median),
                 "p50_micros": median(series.turns.iter().map(|turn| micros(turn.p50_micros))),
                 "p99_micros": median(series.turns.iter().map(|turn| micros(turn.p99_micros))),
                 "batch": series.turns.iter().map(|turn| turn.batch).collect::<Option<Vec<_>>>()
@@ -68,6 +87,7 @@ pub(super) fn json(results: &Results) -> String {
         })
         .collect();
     let document = json!({
+        "trace_exports": results.exports,
         "rounds": results.rounds,
         "turn_ms": u64::try_from(results.turn.as_millis()).unwrap_or(u64::MAX),
         "series": series,
@@ -86,6 +106,14 @@ fn to_floor(results: &Results, series: &Series) -> f64 {
     median(turns.map(|(turn, floor)| turn.rate / floor.rate))
 }
 
+/// Each round with telemetry beside its own without; nothing for a series that has none.
+fn to_plain(results: &Results, series: &Series) -> Option<Spread> {
+    let plain = results.series.get(series.plain?)?;
+    let turns = series.turns.iter().zip(&plain.turns);
+    let ratios: Vec<f64> = turns.map(|(turn, plain)| turn.rate / plain.rate).collect();
+    Some(Spread::of(&ratios, |ratio| *ratio))
+}
+
 fn millis(turns: &[Turn], value: impl Fn(&Turn) -> u64) -> String {
     let micros = median(turns.iter().map(|turn| micros(value(turn))));
     format!("{:.2} ms", micros / 1_000.0)
@@ -97,14 +125,14 @@ fn micros(micros: u64) -> f64 {
 
 /// The middle and the ends of some figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
+pub(super) struct Spread {
+    pub(super) least: f64,
+    pub(super) median: f64,
+    pub(super) most: f64,
 }
 
 impl Spread {
-    fn of(turns: &[Turn], value: impl Fn(&Turn) -> f64) -> Self {
+    pub(super) fn of<T>(turns: &[T], value: impl Fn(&T) -> f64) -> Self {
         let values = || turns.iter().map(&value);
         Self {
             least: values().fold(f64::INFINITY, f64::min),
@@ -146,11 +174,13 @@ mod tests {
             subject: subject.to_owned(),
             in_flight: 64,
             is_floor,
+            plain: None,
             turns,
         };
         Results {
             rounds: 3,
             turn: Duration::from_secs(2),
+            exports: None,
             series: vec![
                 series(
                     "floor",
@@ -176,6 +206,25 @@ mod tests {
         // The rounds' ratios are 0.6, 0.9 and 0.95; the ratio of the medians would be 0.6.
         assert!((to_floor(&results, &results.series[1]) - 0.9).abs() < 1e-9);
         assert!((to_floor(&results, &results.series[0]) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn with_telemetry_each_round_is_compared_with_its_own_without() {
+        let mut results = results();
+        assert_eq!(to_plain(&results, &results.series[1]), None);
+        results.series[1].plain = Some(0);
+        let spread = to_plain(&results, &results.series[1]).unwrap_or(Spread {
+            least: 0.0,
+            median: 0.0,
+            most: 0.0,
+        });
+        let far = |a: f64, b: f64| (a - b).abs() > 1e-9;
+        assert!(!far(spread.median, 0.9) && !far(spread.least, 0.6) && !far(spread.most, 0.95));
+        let text = text(&results, Style::Plain);
+        assert!(
+            text.contains("0.900 of the throughput without (0.600 to 0.950)"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -9,10 +9,15 @@ use tercet_client::proto::{
 use tokio::{process::Child, time::Instant};
 use tonic::transport::{Channel, Endpoint};
 
+use super::echo::PARTICIPANTS;
 use crate::{failure::Failure, processes::start};
 
 /// How long confirms may take to come after the last answer.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Where a coordinator's temporary folder belongs in its file.
+const FOLDER: &str = "<FOLDER>";
+/// The share of transactions that are traced: the default.
+const SAMPLE_RATIO: f64 = 0.01;
 /// Between two looks at a counter.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -21,6 +26,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(super) struct Participants {
     _process: Child,
     pub(super) addresses: Vec<String>,
+    count: Channel,
+}
+
+/// A receiver of traces, in a process of its own.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    _process: Child,
+    address: String,
     count: Channel,
 }
 
@@ -33,6 +46,8 @@ pub(super) struct Subject {
     pub(super) channel: Channel,
     /// A coordinator has a log; the floor has none.
     pub(super) is_floor: bool,
+    /// `HOST:PORT` of a coordinator that is looked at while it works.
+    pub(super) watched: Option<String>,
     _process: Child,
     _folder: Option<TempDir>,
 }
@@ -56,12 +71,7 @@ impl Participants {
 
     /// Confirms and cancels that came since they were started.
     pub(super) async fn ended(&self) -> Result<u64, Failure> {
-        let mut grpc = tonic::client::Grpc::new(self.count.clone());
-        grpc.ready().await.map_err(Failure::failed)?;
-        let path = http::uri::PathAndQuery::from_static("/bench.v1.CountService/Get");
-        let codec = tonic_prost::ProstCodec::<(), u64>::default();
-        let answer = grpc.unary(tonic::Request::new(()), path, codec).await;
-        Ok(answer.map_err(Failure::failed)?.into_inner())
+        counted(&self.count).await
     }
 
     /// Waits until so many have come; how long that took.
@@ -77,6 +87,33 @@ impl Participants {
     }
 }
 
+/// The count of one of this measurement's programs.
+async fn counted(channel: &Channel) -> Result<u64, Failure> {
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
+    grpc.ready().await.map_err(Failure::failed)?;
+    let path = http::uri::PathAndQuery::from_static("/bench.v1.CountService/Get");
+    let codec = tonic_prost::ProstCodec::<(), u64>::default();
+    let answer = grpc.unary(tonic::Request::new(()), path, codec).await;
+    Ok(answer.map_err(Failure::failed)?.into_inner())
+}
+
+impl Receiver {
+    pub(super) async fn start() -> Result<Self, Failure> {
+        let arguments = ["bench-part", "receiver"];
+        let (process, address) = start(&arguments, None, Stdio::inherit()).await?;
+        Ok(Self {
+            count: connect(&address)?,
+            address,
+            _process: process,
+        })
+    }
+
+    /// Calls with spans that came.
+    pub(super) async fn exports(&self) -> Result<u64, Failure> {
+        counted(&self.count).await
+    }
+}
+
 impl Subject {
     /// The floor over these participants.
     pub(super) async fn floor(participants: &Participants) -> Result<Self, Failure> {
@@ -87,36 +124,64 @@ impl Subject {
             name: "floor, no log".to_owned(),
             channel: connect(&address)?,
             is_floor: true,
+            watched: None,
             _process: process,
             _folder: None,
         })
     }
 
-    /// A coordinator over these participants, on an SQLite file in a temporary folder or on the log of `url`.
+    /// A coordinator over these participants, on an SQLite file in a temporary folder or on the log of `url`; with traces to
+    /// the receiver, if there is one, and looked at while it works.
     pub(super) async fn coordinator(
         participants: &Participants,
         url: Option<&str>,
+        receiver: Option<&Receiver>,
     ) -> Result<Self, Failure> {
+        let log = url.map_or("SQLite".to_owned(), tercet_database::mask);
+        let (name, telemetry) = match receiver {
+            None => (format!("coordinator, {log}"), String::new()),
+            Some(receiver) => (
+                format!("the same, {log}, with telemetry"),
+                format!(
+                    "otlp_endpoint = \"http://{}\"\nsample_ratio = {SAMPLE_RATIO}\n",
+                    receiver.address
+                ),
+            ),
+        };
+        let text = configuration(url, &telemetry, &working(participants));
+        let mut subject = Self::serve(name, &text).await?;
+        if receiver.is_none() {
+            subject.watched = None;
+        }
+        Ok(subject)
+    }
+
+    /// A coordinator on an SQLite file over three working participants and one more that is as `fourth` says.
+    pub(super) async fn beside(participants: &Participants, fourth: &str) -> Result<Self, Failure> {
+        let all = working(participants) + fourth;
+        Self::serve(String::new(), &configuration(None, "", &all)).await
+    }
+
+    /// `text` has `FOLDER` where the temporary folder belongs.
+    async fn serve(name: String, text: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(Failure::failed)?;
         let file = folder.path().join("coordinator.toml");
-        let sqlite = format!("sqlite:{}", folder.path().join("log.db").display());
-        let log = url.unwrap_or(&sqlite);
-        std::fs::write(&file, configuration(participants, log)).map_err(Failure::failed)?;
+        let text = text.replace(FOLDER, &folder.path().display().to_string());
+        std::fs::write(&file, text).map_err(Failure::failed)?;
         let config = file.display().to_string();
         // A password in a url stays out of the process list: the file has it.
-        let (process, ready) = start(
-            &["serve", "--config", &config],
-            Some("grpc="),
-            Stdio::inherit(),
-        )
-        .await?;
+        let (process, ready) =
+            start(&["serve", "--config", &config], None, Stdio::inherit()).await?;
+        let part = |key: &str| {
+            let mut words = ready.split_whitespace();
+            let found = words.find_map(|word| word.strip_prefix(key));
+            found.ok_or_else(|| Failure::failed(format!("a coordinator said {ready:?}")))
+        };
         Ok(Self {
-            name: match url {
-                None => "coordinator, SQLite".to_owned(),
-                Some(url) => format!("coordinator, {}", tercet_database::mask(url)),
-            },
-            channel: connect(&ready)?,
+            name,
+            channel: connect(part("grpc=")?)?,
             is_floor: false,
+            watched: Some(part("http=")?.to_owned()),
             _process: process,
             _folder: Some(folder),
         })
@@ -133,11 +198,19 @@ impl Subject {
     }
 }
 
-fn configuration(participants: &Participants, log: &str) -> String {
-    let mut text = format!(
-        "listen = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = {log:?}\n[telemetry]\nlog = \"error\"\n"
-    );
-    for (number, address) in participants.addresses.iter().enumerate() {
+/// A coordinator's file. On SQLite the log is in [`FOLDER`].
+fn configuration(url: Option<&str>, telemetry: &str, participants: &str) -> String {
+    let sqlite = format!("sqlite:{FOLDER}/log.db");
+    let log = url.unwrap_or(&sqlite);
+    format!(
+        "listen = \"127.0.0.1:0\"\nhttp_listen = \"127.0.0.1:0\"\n[log]\nurl = {log:?}\n[telemetry]\nlog = \"error\"\n{telemetry}{participants}"
+    )
+}
+
+/// Those that answer at once, as a coordinator's file has them.
+fn working(participants: &Participants) -> String {
+    let mut text = String::new();
+    for (number, address) in participants.addresses.iter().take(PARTICIPANTS).enumerate() {
         let _ = write!(
             text,
             "[participants.bench-{number}]\nendpoints = [\"http://{address}\"]\n\

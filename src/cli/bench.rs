@@ -15,6 +15,12 @@ pub(crate) struct Bench {
     /// Leave out the coordinator on an SQLite file
     #[arg(long)]
     pub(crate) no_sqlite: bool,
+    /// Measure each coordinator once more with its figures asked for every second and one trace in a hundred sent to a receiver
+    #[arg(long)]
+    pub(crate) telemetry: bool,
+    /// Measure instead what a dead and a slow participant do to transactions that don't touch it
+    #[arg(long, conflicts_with_all = ["telemetry", "log", "no_sqlite"])]
+    pub(crate) isolation: bool,
     /// Transactions at a time; several are measured in turn
     #[arg(long, value_delimiter = ',', default_value = "1,64", value_parser = at_least_one)]
     pub(crate) in_flight: Vec<usize>,
@@ -31,6 +37,8 @@ pub(crate) struct Bench {
 pub(crate) enum BenchPart {
     /// The participants, which answer at once
     Participants,
+    /// A receiver of traces
+    Receiver,
     /// The floor over these participants
     Floor {
         /// Where the participants listen, HOST:PORT

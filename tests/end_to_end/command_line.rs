@@ -162,3 +162,60 @@ async fn bench_measures_the_floor_and_a_coordinator_in_turn() {
         assert!(one["p50_micros"].as_f64().unwrap() > 0.0, "{one}");
     }
 }
+
+#[tokio::test]
+async fn bench_measures_the_same_coordinator_with_telemetry_and_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "bench",
+        "--telemetry",
+        "--rounds",
+        "1",
+        "--turn",
+        "100ms",
+        "--in-flight",
+        "2",
+        "--json",
+    ];
+    let output = run(&arguments, folder.path()).await;
+    assert!(output.status.success(), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let series = document["series"].as_array().unwrap();
+    let ratios: Vec<_> = series.iter().map(|one| one["to_plain"].as_f64()).collect();
+    assert!(
+        matches!(ratios[..], [None, None, Some(ratio)] if ratio > 0.0),
+        "{document}"
+    );
+    assert!(document["trace_exports"].is_u64(), "{document}");
+}
+
+#[tokio::test]
+async fn bench_measures_what_a_bad_participant_does_to_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "bench",
+        "--isolation",
+        "--rounds",
+        "1",
+        "--turn",
+        "100ms",
+        "--in-flight",
+        "2",
+        "--json",
+    ];
+    let output = run(&arguments, folder.path()).await;
+    assert!(output.status.success(), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let series = document["series"].as_array().unwrap();
+    let fourth: Vec<_> = series
+        .iter()
+        .map(|one| one["fourth"].as_str().unwrap())
+        .collect();
+    assert_eq!(fourth, ["well", "dead", "slow"]);
+    for one in series {
+        assert!(
+            one["p99_to_well"]["median"].as_f64().unwrap() > 0.0,
+            "{one}"
+        );
+    }
+}
