@@ -201,6 +201,12 @@ impl ListTransactions {
         self
     }
 
+    /// Only those of these gids, 500 at most; none means all.
+    pub fn gids(mut self, gids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.request.gids = gids.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// At most this many a page, 500 at most; 0 means 100.
     pub fn page_size(mut self, size: i32) -> Self {
         self.request.page_size = size;

@@ -47,10 +47,10 @@ fn the_contracts_rpcs_are_described() {
             "ListTransactions RetryTransaction ParkTransaction ResumeTransaction ForceBranch \
              ListParticipants PauseParticipant ResumeParticipant GetStatus ListAuditRecords",
         ),
-        // The last one is an addition to the contract.
+        // The last two are additions to the contract.
         (
             "tercet.v1.FenceService",
-            "ListBranches GetBranch SettleBranch",
+            "ListBranches GetBranch GetBranches SettleBranch",
         ),
         ("tercet.v1.InitiatorService", "CheckTransaction"),
         ("tercet.v1.ParticipantStream", "Carry"),

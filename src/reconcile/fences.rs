@@ -1,7 +1,10 @@
 //! The coordinator's log beside every participant's fence, from both sides: what the log has done must be in a fence, and
 //! what is in a fence must be in the log.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
@@ -9,28 +12,25 @@ use jiff::{SignedDuration, Timestamp};
 use tercet_client::{
     Client,
     proto::{
-        BranchState, FenceState, FencedBranch, GetBranchRequest, ListBranchesRequest, Transaction,
-        TransactionState,
+        BranchState, FenceState, FencedBranch, ListBranchesRequest, Transaction, TransactionState,
     },
 };
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{
     LOOK_UPS, PAGE,
     compare::{self, Disagreement, Logged},
     finding::{Finding, Findings, Outcome},
+    look_ups::{self, Key, failed},
     report::{Compared, Report},
     sides::Side,
 };
 use crate::failure::Failure;
 
 /// Suspects that are looked at again.
-const SUSPECTS: usize = 20_000;
+const SUSPECTS_MAX: usize = 20_000;
 /// How far participants' clocks may be ahead of this one, and how long a purge may take.
 const SLACK: SignedDuration = SignedDuration::from_mins(15);
-
-/// A branch that didn't agree when it was first seen: the side's place, gid, branch id.
-type Suspect = (usize, String, String);
 
 /// The comparison of one run.
 pub(super) struct Comparison<'a> {
@@ -43,7 +43,12 @@ pub(super) struct Comparison<'a> {
 /// What the first pass has left.
 #[derive(Default)]
 struct Seen {
-    suspects: BTreeSet<Suspect>,
+    /// Branches that didn't agree when they were first seen, by the side's place.
+    suspects: BTreeMap<usize, BTreeSet<Key>>,
+    /// How many those are, all together.
+    kept: usize,
+    /// How many more there were than are kept; one that is seen from both sides is counted twice.
+    left_out: u64,
     /// When the first one ended of those that the log still has: what ended later must be there.
     oldest_end: Option<Timestamp>,
     /// Sides without a fence that could be read.
@@ -90,6 +95,12 @@ impl<'a> Comparison<'a> {
                 report.compared.push(Compared::new(what, branches));
             }
         }
+        if seen.left_out > 0 {
+            let what = format!("{} more branches", seen.left_out);
+            let why =
+                format!("{SUSPECTS_MAX} already don't agree: mend those, then run this again");
+            report.skip(what, &why);
+        }
         if !seen.suspects.is_empty() {
             tokio::time::sleep(self.settle).await;
         }
@@ -103,25 +114,19 @@ impl<'a> Comparison<'a> {
         loop {
             let list = admin.list_transactions().page_size(PAGE);
             let page = list.page_token(token).send().await?;
+            let mut wanted: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
             for transaction in &page.transactions {
                 let ended = transaction.ended_at.as_ref().and_then(timestamp);
                 seen.oldest_end = [seen.oldest_end, ended].into_iter().flatten().min();
+                for (place, key) in self.must_have(transaction, seen) {
+                    wanted.entry(place).or_default().push(key);
+                }
             }
-            let wanted = page
-                .transactions
-                .iter()
-                .flat_map(|it| self.must_have(it, seen));
-            let wanted: Vec<Suspect> = wanted.collect();
-            let missing: Vec<Option<Suspect>> = stream::iter(wanted)
-                .map(|suspect| async move {
-                    let (place, gid, branch) = &suspect;
-                    let row = row(&self.sides[*place], gid, branch).await?;
-                    Ok::<_, Failure>(row.is_none().then_some(suspect))
-                })
-                .buffer_unordered(LOOK_UPS)
-                .try_collect()
-                .await?;
-            seen.suspect(missing.into_iter().flatten());
+            for (place, keys) in wanted {
+                let rows = look_ups::rows(&self.sides[place], &keys).await?;
+                let missing = keys.into_iter().filter(|key| !rows.contains_key(key));
+                seen.suspect(place, missing);
+            }
             count += page.transactions.len() as u64;
             bar.set_message(format!("{count} transactions"));
             token = page.next_page_token;
@@ -131,8 +136,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Branches that the log has tried or confirmed.
-    fn must_have(&self, transaction: &Transaction, seen: &Seen) -> Vec<Suspect> {
+    /// Branches that the log has tried or confirmed, each with its side's place.
+    fn must_have(&self, transaction: &Transaction, seen: &Seen) -> Vec<(usize, Key)> {
         let is_cancelled = matches!(
             transaction.state(),
             TransactionState::Cancelling | TransactionState::Cancelled
@@ -143,7 +148,7 @@ impl<'a> Comparison<'a> {
                 && !branch.forced
                 && matches!(state, BranchState::Tried | BranchState::Confirmed)
         });
-        let mut suspects = Vec::new();
+        let mut wanted = Vec::new();
         for branch in branches {
             let place = self
                 .sides
@@ -151,10 +156,10 @@ impl<'a> Comparison<'a> {
                 .position(|side| side.name == branch.participant);
             let place = place.filter(|place| !seen.unread.contains(place));
             if let Some(place) = place {
-                suspects.push((place, transaction.gid.clone(), branch.id.clone()));
+                wanted.push((place, (transaction.gid.clone(), branch.id.clone())));
             }
         }
-        suspects
+        wanted
     }
 
     /// From a fence's side: every row beside its transaction.
@@ -180,17 +185,16 @@ impl<'a> Comparison<'a> {
                 let changed = last.updated_at.as_ref().and_then(timestamp);
                 changed.is_some_and(|changed| changed > self.begun + SLACK)
             });
-            let seen_now = &*seen;
-            let suspects: Vec<Option<Suspect>> = stream::iter(page.branches.iter())
-                .map(|row| async move {
-                    let found = self.judge(side, row, seen_now).await?;
-                    let suspect = || (place, row.gid.clone(), row.branch_id.clone());
-                    Ok::<_, Failure>(found.map(|_| suspect()))
-                })
-                .buffer_unordered(LOOK_UPS)
-                .try_collect()
-                .await?;
-            seen.suspect(suspects.into_iter().flatten());
+            let gids = page.branches.iter().map(|row| row.gid.as_str()).collect();
+            let transactions = look_ups::transactions(self.client, &gids).await?;
+            let mut suspects = Vec::new();
+            for row in &page.branches {
+                let transaction = transactions.get(&row.gid);
+                if judge(side, row, transaction, seen).is_some() {
+                    suspects.push((row.gid.clone(), row.branch_id.clone()));
+                }
+            }
+            seen.suspect(place, suspects.into_iter());
             count += page.branches.len() as u64;
             bar.set_message(format!("{count} branches of {}", side.name));
             page_token = page.next_page_token;
@@ -200,81 +204,114 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    async fn judge(
-        &self,
-        side: &Side,
-        row: &FencedBranch,
-        seen: &Seen,
-    ) -> Result<Option<Disagreement>, Failure> {
-        let Some(transaction) = self.transaction(&row.gid).await? else {
-            let changed = row.updated_at.as_ref().and_then(timestamp);
-            let is_recent = match (changed, seen.oldest_end) {
-                (Some(changed), Some(oldest)) => changed > oldest + SLACK,
-                _ => false,
-            };
-            return Ok(compare::unknown(row.state(), is_recent));
-        };
-        let logged = Logged::of(&transaction, &row.branch_id, side.verbs(&row.action));
-        Ok(compare::compare(logged, Some(row.state())))
-    }
-
-    /// Looks at the suspects once more. The log is read before and after the fence: only what it said both times is
-    /// held against a fence.
+    /// Looks at the suspects once more: all of them in pages, and one by one what is left of them then.
     async fn again(&self, seen: &Seen, findings: &mut Findings) -> Result<(), Failure> {
-        let found: Vec<Option<Finding>> = stream::iter(&seen.suspects)
-            .map(|(place, gid, branch)| async move {
-                let side = &self.sides[*place];
-                let before = self.transaction(gid).await?;
-                let row = row(side, gid, branch).await?;
-                let after = self.transaction(gid).await?;
-                let disagreement = match (before, after, &row) {
-                    (None, None, Some(row)) => self.judge(side, row, seen).await?,
-                    (Some(before), Some(after), row) => {
-                        // A row names its service; where there is none, the log names the action.
-                        let named = row.as_ref().map(|row| row.action.clone());
-                        let action = named.or_else(|| action(&after, branch));
-                        let verbs = side.verbs(&action.unwrap_or_default());
-                        let logged = Logged::of(&after, branch, verbs);
-                        let is_steady = Logged::of(&before, branch, verbs) == logged;
-                        let fence = row.as_ref().map(FencedBranch::state);
-                        compare::compare(logged, fence).filter(|_| is_steady)
-                    }
-                    _ => None,
-                };
-                Ok::<_, Failure>(disagreement.map(|it| finding(side, gid, branch, it)))
-            })
-            .buffered(LOOK_UPS)
-            .try_collect()
-            .await?;
-        found.into_iter().flatten().for_each(|it| findings.add(it));
+        for (place, suspects) in &seen.suspects {
+            let side = &self.sides[*place];
+            let suspects: Vec<Key> = suspects.iter().cloned().collect();
+            for keys in suspects.chunks(PAGE as usize) {
+                let still = self.still(side, keys, seen).await?;
+                let found: Vec<Option<Finding>> = stream::iter(&still)
+                    .map(|key| self.settled(side, key, seen))
+                    .buffered(LOOK_UPS)
+                    .try_collect()
+                    .await?;
+                found.into_iter().flatten().for_each(|it| findings.add(it));
+            }
+        }
         Ok(())
     }
 
-    async fn transaction(&self, gid: &str) -> Result<Option<Transaction>, Failure> {
-        match self.client.get(gid).await {
-            Ok(outcome) => Ok(Some(outcome.transaction().clone())),
-            Err(error) if error.reason().as_deref() == Some("UNKNOWN_TRANSACTION") => Ok(None),
-            Err(error) => Err(error.into()),
+    /// Those of a page of suspects that still don't agree.
+    async fn still(&self, side: &Side, keys: &[Key], seen: &Seen) -> Result<Vec<Key>, Failure> {
+        let gids = keys.iter().map(|(gid, _)| gid.as_str()).collect();
+        let before = look_ups::transactions(self.client, &gids).await?;
+        let rows = look_ups::rows(side, keys).await?;
+        let after = look_ups::transactions(self.client, &gids).await?;
+        let still = keys.iter().filter(|key| {
+            let log = [before.get(&key.0), after.get(&key.0)];
+            verdict(side, key, log, rows.get(*key), seen).is_some()
+        });
+        Ok(still.cloned().collect())
+    }
+
+    /// What is held against one branch in the end: what the coordinator that runs it says, not what the log has so far.
+    async fn settled(
+        &self,
+        side: &Side,
+        key: &Key,
+        seen: &Seen,
+    ) -> Result<Option<Finding>, Failure> {
+        let before = look_ups::transaction(self.client, &key.0).await?;
+        let row = look_ups::row(side, key).await?;
+        let after = look_ups::transaction(self.client, &key.0).await?;
+        let log = [before.as_ref(), after.as_ref()];
+        let disagreement = verdict(side, key, log, row.as_ref(), seen);
+        Ok(disagreement.map(|it| finding(side, key, it)))
+    }
+}
+
+fn judge(
+    side: &Side,
+    row: &FencedBranch,
+    transaction: Option<&Transaction>,
+    seen: &Seen,
+) -> Option<Disagreement> {
+    let Some(transaction) = transaction else {
+        let changed = row.updated_at.as_ref().and_then(timestamp);
+        let is_recent = match (changed, seen.oldest_end) {
+            (Some(changed), Some(oldest)) => changed > oldest + SLACK,
+            _ => false,
+        };
+        return compare::unknown(row.state(), is_recent);
+    };
+    let logged = Logged::of(transaction, &row.branch_id, side.verbs(&row.action));
+    compare::compare(logged, Some(row.state()))
+}
+
+/// The log is read before and after the fence: only what it said both times is held against a fence.
+fn verdict(
+    side: &Side,
+    (_, branch): &Key,
+    log: [Option<&Transaction>; 2],
+    row: Option<&FencedBranch>,
+    seen: &Seen,
+) -> Option<Disagreement> {
+    match (log, row) {
+        ([None, None], Some(row)) => judge(side, row, None, seen),
+        ([Some(before), Some(after)], row) => {
+            // A row names its service; where there is none, the log names the action.
+            let named = row.map(|row| row.action.clone());
+            let action = named.or_else(|| action(after, branch));
+            let verbs = side.verbs(&action.unwrap_or_default());
+            let logged = Logged::of(after, branch, verbs);
+            let is_steady = Logged::of(before, branch, verbs) == logged;
+            let fence = row.map(FencedBranch::state);
+            compare::compare(logged, fence).filter(|_| is_steady)
         }
+        _ => None,
     }
 }
 
 impl Seen {
-    fn suspect(&mut self, suspects: impl Iterator<Item = Suspect>) {
+    fn suspect(&mut self, place: usize, suspects: impl Iterator<Item = Key>) {
         for suspect in suspects {
-            if self.suspects.len() < SUSPECTS {
-                self.suspects.insert(suspect);
+            if self.kept < SUSPECTS_MAX {
+                let is_new = self.suspects.entry(place).or_default().insert(suspect);
+                self.kept += usize::from(is_new);
+            } else {
+                self.left_out += 1;
             }
         }
     }
 }
 
-fn finding(side: &Side, gid: &str, branch: &str, disagreement: Disagreement) -> Finding {
+fn finding(side: &Side, (gid, branch): &Key, disagreement: Disagreement) -> Finding {
     Finding {
         kind: disagreement.kind,
-        gid: gid.to_owned(),
+        gid: gid.clone(),
         participant: side.name.clone(),
-        subject: branch.to_owned(),
+        subject: branch.clone(),
         why: disagreement.why,
         remedy: disagreement.remedy,
         outcome: Outcome::Stands,
@@ -301,28 +338,6 @@ async fn unreadable(side: &Side) -> Option<String> {
     } else {
         format!("{:?}: {}", status.code(), status.message())
     })
-}
-
-async fn row(side: &Side, gid: &str, branch: &str) -> Result<Option<FencedBranch>, Failure> {
-    let request = GetBranchRequest {
-        gid: gid.to_owned(),
-        branch_id: branch.to_owned(),
-    };
-    match side.fence().get_branch(request).await {
-        Ok(answer) => Ok(answer.into_inner().branch),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
-        Err(status) => Err(failed(side, &status)),
-    }
-}
-
-/// A call to a side that failed.
-pub(super) fn failed(side: &Side, status: &Status) -> Failure {
-    Failure::failed(format!(
-        "{}: {:?}: {}",
-        side.name,
-        status.code(),
-        status.message()
-    ))
 }
 
 /// A time of a message; nothing where it makes no sense.

@@ -1,19 +1,20 @@
 //! `tercet reconcile`: whether the coordinator's log, every participant's fence, the shop's sums and the provider's
 //! statement tell one story.
 //!
-//! Both sides of every comparison are paged in their own order and looked up on the other side, so memory is bounded by a
-//! page, whatever the tables hold. What is under way looks like a disagreement for a moment: one counts only when it is
+//! Both sides of every comparison are paged in their own order, and each page is looked up on the other side in one call, so
+//! the calls are a few for every page, and memory is bounded by a page, whatever the tables hold. What is under way looks like a disagreement for a moment: one counts only when it is
 //! still there after a while, with the log unchanged.
 //!
 //! Must never: decide anything. What `--repair` does by itself is what the coordinator has decided, or what the provider
 //! has booked; everything else is asked, and what is asked is recorded like any other act of an operator.
 //!
-//! Where next: `compare` for what agrees with what, `fences` for log and fences, `sums` and `statement` for the shop,
+//! Where next: `compare` for what agrees with what, `fences` for log and fences, `look_ups` for how pages are looked up, `sums` and `statement` for the shop,
 //! `repair` for what mends.
 
 mod compare;
 mod fences;
 mod finding;
+mod look_ups;
 mod repair;
 mod report;
 mod sides;
@@ -33,7 +34,7 @@ use sides::Side;
 
 /// Rows a page, on every side.
 const PAGE: i32 = 500;
-/// Look-ups under way at once.
+/// Single look-ups under way at once.
 const LOOK_UPS: usize = 16;
 
 /// Compares, mends where that is wanted, and prints what was found.

@@ -11,8 +11,8 @@ use tonic::{Code, Status};
 
 use super::{
     PAGE,
-    fences::failed,
     finding::{Finding, Findings, Kind},
+    look_ups::failed,
     report::{Compared, Report},
     sides::Side,
 };

@@ -198,3 +198,20 @@ async fn wrong_sums_are_named_and_left_to_a_person() {
     let why = found.document["findings"].to_string();
     assert!(why.contains("= 11, delivered were 10"), "{why}");
 }
+
+#[tokio::test]
+async fn points_that_came_back_more_than_were_spent_are_named_and_left_to_a_person() {
+    let world = World::start().await;
+    world.confirmed("sale", 2).await;
+    let what = Tamper::Refunded("o-1", "ann");
+    world.tamper(Service::Points, what).await;
+    let expected = [("points-refunded", "o-1", "stands")];
+    world.reconcile(&[], "").await.is(&expected);
+    let found = world.reconcile(&["--repair"], "y\n").await;
+    found.is(&expected);
+    let why = found.document["findings"][0]["why"].to_string();
+    assert!(
+        why.contains("ann spent 100, of which 60 are refunded and 50 are being"),
+        "{why}"
+    );
+}

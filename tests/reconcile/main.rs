@@ -12,7 +12,9 @@
 mod fences;
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
+mod meter;
 mod money;
+mod pages;
 mod queries;
 mod world;
 

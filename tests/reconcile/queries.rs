@@ -2,8 +2,9 @@
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tercet_checker::Place;
+use tercet_proto::shop::payment::v1::RefundState;
 
 use crate::harness::PATIENCE;
 
@@ -26,8 +27,12 @@ pub(crate) enum Tamper<'a> {
     Available(&'a str),
     /// An account has a point more.
     Points(&'a str),
+    /// More of an order's points of this account has come back, or is about to, than was spent.
+    Refunded(&'a str, &'a str),
     /// A number of a payment is another one.
     Payment(&'a str, &'a str, i64),
+    /// A payment has a refund of so many cents, in that state, which nobody will look after by himself.
+    Refund(&'a str, i64, RefundState),
 }
 
 impl Tamper<'_> {
@@ -68,40 +73,59 @@ impl Tamper<'_> {
             Self::Points(user) => vec![format!(
                 "update account set available = available + 1 where user_id = '{user}'"
             )],
+            Self::Refunded(order_no, user) => vec![format!(
+                "insert into order_points (order_no, user_id, spent, refunding, refunded) values \
+                 ('{order_no}', '{user}', 100, 50, 60)"
+            )],
             Self::Payment(payment_no, column, value) => vec![format!(
                 "update payment set {column} = {value} where payment_no = '{payment_no}'"
             )],
+            Self::Refund(payment_no, cents, state) => vec![
+                format!(
+                    "insert into refund (payment_no, refund_no, amount_cents, state, attempts, due_at, created_at) values \
+                     ('{payment_no}', 'r-1', {cents}, {}, 0, null, 0)",
+                    i32::from(*state)
+                ),
+                format!(
+                    "update payment set refunded_cents = refunded_cents + {cents} where payment_no = '{payment_no}'"
+                ),
+            ],
         }
     }
 }
+
+/// How a server is told that this session's rows needn't hold to the tables' checks: a bad disk doesn't ask either.
+const UNCHECKED: &str = "set session check_constraint_checks = 0";
 
 /// What changes when pieces move.
 const TABLES: [&str; 3] = ["tercet_fence", "order_stock", "sku"];
 
 /// Does it.
 pub(crate) async fn tamper(place: &Place, tamper: Tamper<'_>) {
-    for statement in tamper.statements() {
-        let statement = AssertSqlSafe(statement);
-        match place {
-            Place::Sqlite(file) => {
-                let options = SqliteConnectOptions::new().filename(file);
-                // A backup that is put back isn't put back row by row.
-                let options = options.foreign_keys(false).busy_timeout(PATIENCE);
-                let mut connection: SqliteConnection = options.connect().await.unwrap();
-                sqlx::query(statement)
-                    .execute(&mut connection)
-                    .await
-                    .unwrap();
-                connection.close().await.unwrap();
+    let is_unchecked = matches!(tamper, Tamper::Refunded(..));
+    let statements = tamper.statements().into_iter().map(AssertSqlSafe);
+    match place {
+        Place::Sqlite(file) => {
+            let options = SqliteConnectOptions::new().filename(file);
+            // A backup that is put back isn't put back row by row.
+            let options = options.foreign_keys(false).busy_timeout(PATIENCE);
+            let checks = if is_unchecked { "on" } else { "off" };
+            let options = options.pragma("ignore_check_constraints", checks);
+            let mut connection: SqliteConnection = options.connect().await.unwrap();
+            for statement in statements {
+                connection.execute(statement).await.unwrap();
             }
-            Place::MySql(options) => {
-                let mut connection = MySqlConnection::connect_with(options).await.unwrap();
-                sqlx::query(statement)
-                    .execute(&mut connection)
-                    .await
-                    .unwrap();
-                connection.close().await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Place::MySql(options) => {
+            let mut connection = MySqlConnection::connect_with(options).await.unwrap();
+            if is_unchecked {
+                connection.execute(UNCHECKED).await.unwrap();
             }
+            for statement in statements {
+                connection.execute(statement).await.unwrap();
+            }
+            connection.close().await.unwrap();
         }
     }
 }

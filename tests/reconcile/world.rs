@@ -12,6 +12,7 @@ use tercet_proto::shop::stock::v1::ReserveStockRequest;
 use crate::harness::databases::Databases;
 use crate::harness::process::run_with_input;
 use crate::harness::shop::Shop;
+use crate::meter::Meter;
 use crate::queries::{Tamper, tamper};
 
 /// What one run of the command said.
@@ -79,14 +80,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::with("").await
+        Self::with("", |_| ()).await
     }
 
-    /// With more participants.
-    pub(crate) async fn with(more: &str) -> Self {
+    /// With more participants, and after the files of all were changed so.
+    pub(crate) async fn with(more: &str, change: impl FnOnce(&Path)) -> Self {
         let folder = TempDir::new().unwrap();
         let databases = Databases::new(folder.path()).await;
         let mut shop = Shop::down_with(folder, databases, "3s", more);
+        change(shop.folder.path());
         shop.up().await;
         shop.seed("tea", 10, "ann", 1000).await;
         let client = Client::lazy([format!("http://{}", shop.endpoint())]).unwrap();
@@ -95,14 +97,25 @@ impl World {
 
     /// Runs the command; `input` is what a person answers.
     pub(crate) async fn reconcile(&self, arguments: &[&str], input: &str) -> Found {
-        let endpoint = self.shop.endpoint();
+        self.reconcile_at(&self.shop.endpoint(), arguments, input)
+            .await
+    }
+
+    /// The same, with the calls to the coordinator and to the stock service counted.
+    pub(crate) async fn reconcile_through(&self, log: &Meter, stock: &Meter) -> Found {
+        let stock = format!("stock={}", stock.address);
+        let arguments = ["--participant", &stock];
+        self.reconcile_at(&log.address, &arguments, "").await
+    }
+
+    async fn reconcile_at(&self, endpoint: &str, arguments: &[&str], input: &str) -> Found {
         let mut all = vec![
             "reconcile",
             "--json",
             "--settle",
             "100ms",
             "--endpoint",
-            &endpoint,
+            endpoint,
         ];
         all.extend(arguments);
         let output = run_with_input(&all, self.shop.folder.path(), input).await;

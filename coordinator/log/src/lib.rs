@@ -42,7 +42,7 @@ pub use memory::{MemoryDisk, MemoryStore};
 pub use open::{DatabaseUrl, OpenError, SchemaState, StoreOptions, UrlError, migrate, open};
 pub use pause::Pause;
 pub use store::{
-    AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, Lane, OpenPage, Page, PageToken,
+    AuditFilter, BATCH_ENTRIES_MAX, Counts, Filter, GIDS_MAX, Lane, OpenPage, Page, PageToken,
     PageTokenError, TransactionLog,
 };
 pub use tercet_core::Urgency;

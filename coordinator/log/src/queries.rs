@@ -42,8 +42,17 @@ pub(crate) fn list(filter: &Filter, after: Option<&PageToken>, limit: i64) -> Qu
         participant,
         begun_before,
         needs_attention,
+        gids,
     } = filter;
     let mut query = QueryBuilder::new(stored!(" WHERE 1 = 1"));
+    if !gids.is_empty() {
+        query.push(" AND gid IN (");
+        let mut names = query.separated(", ");
+        for gid in gids {
+            names.push_bind(gid.as_str().to_owned());
+        }
+        query.push(")");
+    }
     if !states.is_empty() {
         query.push(" AND state IN (");
         let mut codes = query.separated(", ");

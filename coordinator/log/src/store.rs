@@ -12,6 +12,9 @@ use crate::{
 /// The most entries of one batch.
 pub const BATCH_ENTRIES_MAX: usize = 256;
 
+/// The most gids that one list may name: a page, and few enough for every database to look each up by its key.
+pub const GIDS_MAX: usize = 500;
+
 /// A part of the log whose batches follow one another. A gid always has the same lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(pub u16);
@@ -143,6 +146,8 @@ pub struct Filter {
     pub begun_before: Option<Timestamp>,
     /// Only what a person should look at.
     pub needs_attention: bool,
+    /// Of one of these names; empty: any. At most [`GIDS_MAX`].
+    pub gids: BTreeSet<Gid>,
 }
 
 /// Which audit records to list; every condition that is set must hold.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tercet_core::{Gid, ParticipantName, Timestamp, TransactionState};
-use tercet_log::{AuditFilter, AuditRecord, Filter, Page, PageToken, SessionId, Stored};
+use tercet_log::{AuditFilter, AuditRecord, Filter, GIDS_MAX, Page, PageToken, SessionId, Stored};
 use tercet_proto::tercet::v1 as pb;
 
 use super::Api;
@@ -63,6 +63,15 @@ fn participant(sent: &str) -> Result<Option<ParticipantName>, ApiError> {
         .map_err(|error| bad("participant", format!("participant {error}")))
 }
 
+fn gids(sent: &[String]) -> Result<BTreeSet<Gid>, ApiError> {
+    if sent.len() > GIDS_MAX {
+        return Err(bad("gids", format!("more than {GIDS_MAX} gids")));
+    }
+    let gids = sent.iter().map(|sent| Gid::parse(sent));
+    gids.collect::<Result<_, _>>()
+        .map_err(|error| bad("gids", format!("gids: one {error}")))
+}
+
 impl Api {
     /// Transactions that meet every condition, newest first.
     pub(super) async fn list(
@@ -79,6 +88,7 @@ impl Api {
                 None => None,
             },
             needs_attention: request.needs_attention,
+            gids: gids(&request.gids)?,
         };
         let after = page_token(&request.page_token)?;
         let size = page_size(request.page_size)?;

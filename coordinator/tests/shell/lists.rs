@@ -94,6 +94,8 @@ async fn every_condition_must_hold() {
         });
     });
     assert!(found.await.unwrap().0.is_empty());
+    let found = by(|request| request.gids = ["one", "none", "three"].map(str::to_owned).into());
+    assert_eq!(gids(&found.await.unwrap().0), ["three", "one"]);
     let found = by(|request| request.page_size = 10_000);
     assert_eq!(found.await.unwrap().0.len(), 3);
 }
@@ -103,12 +105,14 @@ type Change = fn(&mut pb::ListTransactionsRequest);
 #[tokio::test]
 async fn bad_conditions_are_named() {
     let world = World::start().await;
-    let bad: [(&str, Change); 5] = [
+    let bad: [(&str, Change); 7] = [
         ("page_size", |request| request.page_size = -1),
         ("page_token", |request| {
             request.page_token = "nonsense".to_owned();
         }),
         ("states", |request| request.states = vec![77]),
+        ("gids", |request| request.gids = vec!["a b".to_owned()]),
+        ("gids", |request| request.gids = vec!["a".to_owned(); 501]),
         ("participant", |request| {
             request.participant = "a b".to_owned();
         }),

@@ -2,6 +2,7 @@
 //!
 //! Whoever asks for a branch to be settled says only when: what is done is the coordinator's decision.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tercet_proto::tercet::v1 as proto;
@@ -16,6 +17,9 @@ use crate::error::{ActionError, error_status};
 use crate::fence::{Fence, FenceDb, FenceRow, FenceState, ListFilter, Position};
 use crate::held::{Held, limited};
 use crate::resolver::{Settle, Settled};
+
+/// Branches that are read at once: a page of the list, and few enough for every database to look each up by its key.
+const BRANCHES_MAX: usize = 500;
 
 /// Reads a fence for `tercet.v1.FenceService`.
 pub struct FenceReader<D: FenceDb> {
@@ -73,6 +77,14 @@ impl<D: FenceDb> FenceReader<D> {
         let row = reader.settle(row)?;
         Ok(row)
     }
+
+    async fn get_many(&self, keys: &BTreeSet<BranchKey>) -> sqlx::Result<Vec<FenceRow>> {
+        let keys: Vec<&BranchKey> = keys.iter().collect();
+        let mut reader = Held::of(self.fence.database().reader()).await?;
+        let rows = limited(D::read_many(&mut reader, &keys)).await;
+        let rows = reader.settle(rows)?;
+        Ok(rows)
+    }
 }
 
 #[tonic::async_trait]
@@ -120,6 +132,26 @@ impl<D: FenceDb> FenceService for FenceReader<D> {
         let row = self.row(&key).await?;
         Ok(Response::new(proto::GetBranchResponse {
             branch: Some(to_proto(row)),
+        }))
+    }
+
+    async fn get_branches(
+        &self,
+        request: Request<proto::GetBranchesRequest>,
+    ) -> Result<Response<proto::GetBranchesResponse>, Status> {
+        let asked = request.into_inner().branches;
+        if !(1..=BRANCHES_MAX).contains(&asked.len()) {
+            let message = format!("branches: 1 to {BRANCHES_MAX} can be asked for at once");
+            return Err(invalid(&message));
+        }
+        let keys = asked
+            .iter()
+            .map(|one| BranchKey::new(&one.gid, &one.branch_id))
+            .collect::<Result<BTreeSet<_>, _>>()
+            .map_err(|error| invalid(&error.to_string()))?;
+        let rows = self.get_many(&keys).await.map_err(database)?;
+        Ok(Response::new(proto::GetBranchesResponse {
+            branches: rows.into_iter().map(to_proto).collect(),
         }))
     }
 

@@ -326,9 +326,11 @@ impl MemoryRow {
             participant,
             begun_before,
             needs_attention,
+            gids,
         } = filter;
-        (states.is_empty()
-            || state_of_code(self.row.state).is_some_and(|state| states.contains(&state)))
+        (gids.is_empty() || gids.iter().any(|gid| gid.as_str() == self.row.gid))
+            && (states.is_empty()
+                || state_of_code(self.row.state).is_some_and(|state| states.contains(&state)))
             && labels.iter().all(|(name, value)| {
                 self.labels
                     .iter()

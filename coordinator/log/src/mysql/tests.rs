@@ -19,7 +19,7 @@ use super::batch::queries::{Statements, written};
 use super::{Db, MySqlStore, dialect, queries};
 use crate::entry::Row;
 use crate::kinds::Change;
-use crate::{Filter, Lane, PageToken, SessionId};
+use crate::{Filter, GIDS_MAX, Lane, PageToken, SessionId};
 
 const ROWS: i64 = 1_000_000;
 /// Of these, so many are open: a thousandth, spread over all times of begin.
@@ -293,6 +293,11 @@ fn lists() -> Vec<(&'static str, Filter, Option<PageToken>, &'static str, i64)> 
         labels: BTreeMap::from([("order_no".to_owned(), "12340".to_owned())]),
         ..Filter::default()
     };
+    let gids = (0..GIDS_MAX).map(|number| Gid::parse(&format!("g{:07}", number * 100)).unwrap());
+    let named = Filter {
+        gids: gids.collect(),
+        ..Filter::default()
+    };
     vec![
         (
             "the newest",
@@ -338,6 +343,7 @@ fn lists() -> Vec<(&'static str, Filter, Option<PageToken>, &'static str, i64)> 
             100,
         ),
         ("by label", labels, None, "transaction_label_value", 1),
+        ("of a page of names", named, None, "PRIMARY", 500),
     ]
 }
 

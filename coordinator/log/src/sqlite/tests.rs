@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
-use tercet_core::{Timestamp, TransactionState};
+use tercet_core::{Gid, Timestamp, TransactionState};
 
 use super::batch::queries as batch;
 use super::{SqliteStore, queries};
-use crate::{Filter, PageToken};
+use crate::{Filter, GIDS_MAX, PageToken};
 
 async fn plan(connection: &mut SqliteConnection, statement: &str) -> String {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -126,6 +126,16 @@ async fn lists_read_an_index_in_their_own_order() {
                 "{filter:?}: {plan}"
             );
         }
+        let gids = (0..GIDS_MAX).map(|number| Gid::parse(&format!("g{number}")).unwrap());
+        let named = Filter {
+            gids: gids.collect(),
+            ..Filter::default()
+        };
+        let limit = i64::try_from(GIDS_MAX).unwrap();
+        let text = queries::list(&named, None, limit).into_string();
+        let found = plan(connection, &text).await;
+        let by_gid = "sqlite_autoindex_global_transaction_1 (gid=?)";
+        assert!(found.contains(by_gid), "{found}");
         let labels = BTreeMap::from([("order_no".to_owned(), "17".to_owned())]);
         let text = queries::list(
             &Filter {

@@ -152,7 +152,21 @@ pub(crate) async fn every_condition_of_a_list_holds(bed: &dyn Bed) {
         labels: blue.labels.clone(),
         ..with_participant("points")
     };
+    let of_gids = |names: &[&str]| Filter {
+        gids: names.iter().map(|name| gid(name)).collect(),
+        ..Filter::default()
+    };
+    let named_and_confirmed = Filter {
+        gids: of_gids(&["4-red", "2-blue", "1-plain"]).gids,
+        ..with_states(&[Confirmed])
+    };
     let cases: Vec<(Filter, &[&str])> = vec![
+        (
+            of_gids(&["1-plain", "none", "4-red", "2-BLUE", "3-blue", "5-stuck"]),
+            &["5-stuck", "4-red", "3-blue", "1-plain"],
+        ),
+        (of_gids(&["none"]), &[]),
+        (named_and_confirmed, &["4-red"]),
         (
             Filter::default(),
             &["5-stuck", "4-red", "3-blue", "2-blue", "1-plain"],

@@ -154,3 +154,60 @@ async fn what_cant_be_meant_is_refused() {
         assert_eq!(error.unwrap_err().code(), Code::InvalidArgument, "{what}");
     }
 }
+
+fn asked(keys: &[(&str, &str)]) -> Request<proto::GetBranchesRequest> {
+    let branches = keys.iter().map(|(gid, branch)| proto::GetBranchRequest {
+        gid: (*gid).to_owned(),
+        branch_id: (*branch).to_owned(),
+    });
+    Request::new(proto::GetBranchesRequest {
+        branches: branches.collect(),
+    })
+}
+
+#[tokio::test]
+async fn several_branches_are_shown_and_unknown_ones_left_out() {
+    let fixture = given!(Fixture::new());
+    fixture.given(Some(FenceState::Confirmed), "b", 1).await;
+    fixture.given(Some(FenceState::Tried), "c", 1).await;
+    fixture.given(Some(FenceState::Tried), "x", 1).await;
+    let reader = FenceReader::new(fixture.fence.clone());
+    let keys = [("g", "b"), ("g", "B"), ("G", "b"), ("g", "c"), ("g", "b")];
+    let shown = reader.get_branches(asked(&keys)).await.unwrap();
+    let mut shown: Vec<_> = shown
+        .into_inner()
+        .branches
+        .into_iter()
+        .map(|row| (row.gid.clone(), row.branch_id.clone(), row.state()))
+        .collect();
+    shown.sort();
+    let row = |branch: &str, state| ("g".to_owned(), branch.to_owned(), state);
+    assert_eq!(
+        shown,
+        [
+            row("b", proto::FenceState::Confirmed),
+            row("c", proto::FenceState::Tried)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_branches_is_read_and_no_more() {
+    let fixture = given!(Fixture::new());
+    let names: Vec<String> = (0..501).map(|number| format!("b{number}")).collect();
+    for name in [&names[0], &names[499]] {
+        fixture.given(Some(FenceState::Confirmed), name, 1).await;
+    }
+    let keys: Vec<_> = names.iter().map(|name| ("g", name.as_str())).collect();
+    let reader = FenceReader::new(fixture.fence.clone());
+    let shown = reader.get_branches(asked(&keys[..500])).await.unwrap();
+    assert_eq!(shown.into_inner().branches.len(), 2);
+    for (what, keys) in [
+        ("too many", &keys[..]),
+        ("none", &[]),
+        ("no id", &[("g", "a b")]),
+    ] {
+        let error = reader.get_branches(asked(keys)).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument, "{what}");
+    }
+}
