@@ -82,6 +82,18 @@ fn holds((output, document): (Output, Value), users: u64, stock: u64, kills: usi
         what.contains("OUT_OF_STOCK") && line["count"].as_u64().unwrap() > 0
     });
     assert!(sold_out, "{document:#}");
+    let (winners, losers) = document["buyers"]
+        .as_array()
+        .and_then(|buyers| buyers.split_first())
+        .unwrap();
+    assert_eq!(winners["what"], "has an order");
+    assert_eq!(winners["count"], stock);
+    let told = losers.iter().map(|line| {
+        let what = line["what"].as_str().unwrap();
+        assert!(what.starts_with("refused by "), "{document:#}");
+        line["count"].as_u64().unwrap()
+    });
+    assert_eq!(told.sum::<u64>(), users - stock, "{document:#}");
 }
 
 const SMALL: [&str; 10] = [

@@ -13,6 +13,7 @@ mod report;
 mod sums;
 mod system;
 mod tally;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 

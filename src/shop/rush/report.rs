@@ -1,6 +1,6 @@
 //! What is printed after a rush: outcomes with their latencies, and every sum.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl Report {
 
     /// For people.
     pub(super) fn text(&self, style: Style) -> String {
-        let mut table = Columns::new(&["OUTCOME", "COUNT", "P50", "P99", "MAX"], style);
+        let mut table = Columns::new(&["SUBMISSION", "COUNT", "P50", "P99", "MAX"], style);
         for line in &self.tally.lines {
             row(&mut table, line.what.clone(), &line.times);
         }
@@ -57,9 +57,11 @@ impl Report {
             style.bad(&format!("{wrong} of {} don't hold.", self.checks.len()))
         };
         format!(
-            "{}\n\n{}\n{unpaid}\n{}\n\n{}\n\n{verdict}\n",
+            "{}\n{}\n\n{}\n{unpaid}\n{}\n{}\n\n{}\n\n{verdict}\n",
             style.strong(&self.heading()),
+            self.circumstances(),
             table.text(),
+            self.buyers(style).text(),
             style.strong("What must hold"),
             checks.join("\n"),
         )
@@ -67,18 +69,49 @@ impl Report {
 
     fn heading(&self) -> String {
         let Sale { users, stock, .. } = self.sale;
-        let killed = match self.killed.as_slice() {
-            [] => "nothing killed".to_owned(),
-            killed => format!("killed {}", killed.join(", ")),
-        };
         format!(
-            "{users} buyers, {stock} pieces: {} submissions in {:.1} s ({:.0} a second), {} calls repeated, {killed}; seed {}",
+            "{users} buyers, {stock} pieces: {} submissions in {:.1} s ({:.0} a second)",
             self.tally.submissions,
             self.took.as_secs_f64(),
             self.rate(),
-            self.tally.repeats,
-            self.seed,
         )
+    }
+
+    /// What was in the way, and how to have it again.
+    fn circumstances(&self) -> String {
+        let mut victims: BTreeMap<&str, u32> = BTreeMap::new();
+        for victim in &self.killed {
+            *victims.entry(victim).or_default() += 1;
+        }
+        let victims: Vec<String> = victims
+            .into_iter()
+            .map(|(victim, times)| format!("{victim} {times} times"))
+            .collect();
+        let killed = match victims.as_slice() {
+            [] => "nothing killed".to_owned(),
+            victims => format!("killed and started again: {}", victims.join(", ")),
+        };
+        let repeats = self.tally.repeats;
+        format!("{killed}; {repeats} calls repeated; seed {}", self.seed)
+    }
+
+    /// Every buyer once: what it has, or why it has nothing.
+    fn buyers(&self, style: Style) -> Columns {
+        let mut table = Columns::new(&["BUYER", "COUNT", "WHICH MEANS"], style);
+        for (told, count) in &self.tally.told {
+            table.row([
+                told.words().into(),
+                Cell::right(&count.to_string()),
+                told.meaning().to_owned().into(),
+            ]);
+        }
+        let all: u64 = self.tally.told.values().sum();
+        table.row([
+            "all".to_owned().into(),
+            Cell::right(&all.to_string()),
+            String::new().into(),
+        ]);
+        table
     }
 
     /// For programs.
@@ -88,6 +121,12 @@ impl Report {
             .lines
             .iter()
             .map(|line| times(&line.what, &line.times))
+            .collect();
+        let buyers: Vec<Value> = self
+            .tally
+            .told
+            .iter()
+            .map(|(told, count)| json!({ "what": told.words(), "count": count }))
             .collect();
         let checks: Vec<Value> = self.checks.iter().map(Check::json).collect();
         json!({
@@ -102,6 +141,7 @@ impl Report {
             "repeats": self.tally.repeats,
             "killed": self.killed,
             "outcomes": lines,
+            "buyers": buyers,
             "paid": times("paid", &self.tally.paid),
             "unpaid": self.tally.unpaid,
             "checks": checks,

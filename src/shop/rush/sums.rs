@@ -82,7 +82,11 @@ fn answers(sale: &Sale, tally: &Tally) -> Vec<Check> {
             number(tally.unanswered),
             0,
         ),
-        Check::new("losers who weren't told why", number(tally.unexplained), 0),
+        Check::new(
+            "losers who weren't told why",
+            number(tally.unexplained()),
+            0,
+        ),
         Check::new("submissions answered in two ways", number(tally.torn), 0),
     ]
 }

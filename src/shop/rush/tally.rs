@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use super::{
     buyers::{Answer, Outcome, Paid},
     plan::{Sale, Which},
+    told::{Told, told},
 };
 use crate::failure::Failure;
 
@@ -38,13 +39,18 @@ pub(super) struct Tally {
     /// Buyers with more than one.
     pub(super) greedy: u64,
     pub(super) unanswered: u64,
-    /// Refusals that say no reason.
-    pub(super) unexplained: u64,
+    /// How many buyers know what.
+    pub(super) told: BTreeMap<Told, u64>,
     /// Submissions that were answered otherwise than their repetition.
     pub(super) torn: u64,
 }
 
 impl Tally {
+    /// Buyers without a piece who don't know why.
+    pub(super) fn unexplained(&self) -> u64 {
+        self.told.get(&Told::Nothing).copied().unwrap_or_default()
+    }
+
     pub(super) fn new(sale: &Sale, answers: &[Answer]) -> Result<Self, Failure> {
         let mut lines: BTreeMap<(u8, String), Histogram<u64>> = BTreeMap::new();
         let mut tally = Self {
@@ -57,7 +63,7 @@ impl Tally {
             winners: BTreeSet::new(),
             greedy: 0,
             unanswered: 0,
-            unexplained: 0,
+            told: told(answers),
             torn: 0,
         };
         let mut of_request: BTreeMap<String, &Outcome> = BTreeMap::new();
@@ -100,19 +106,19 @@ impl Tally {
         }
         match &answer.outcome {
             Outcome::Placed(order_no) => {
-                self.orders.insert(order_no.clone());
-                (0, "placed".to_owned())
+                if self.orders.insert(order_no.clone()) {
+                    (0, "placed".to_owned())
+                } else {
+                    (1, "placed already: the same order".to_owned())
+                }
             }
             Outcome::Refused {
                 participant,
                 reason,
-            } => {
-                self.unexplained += u64::from(reason.is_empty());
-                (1, format!("refused by {participant}: {reason}"))
-            }
+            } => (2, format!("refused by {participant}: {reason}")),
             Outcome::Unanswered(why) => {
                 self.unanswered += 1;
-                (2, format!("not answered: {why}"))
+                (3, format!("not answered: {why}"))
             }
         }
     }
@@ -181,7 +187,7 @@ mod tests {
             (tally.orders.len(), tally.winners.len(), tally.greedy),
             (1, 1, 0)
         );
-        assert_eq!((tally.unexplained, tally.torn, tally.repeats), (1, 0, 8));
+        assert_eq!((tally.torn, tally.repeats), (0, 8));
         let lines: Vec<_> = tally
             .lines
             .iter()
@@ -190,7 +196,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                ("placed", 2),
+                ("placed", 1),
+                ("placed already: the same order", 1),
                 ("refused by stock: ", 1),
                 ("refused by stock: OUT_OF_STOCK", 1)
             ]
