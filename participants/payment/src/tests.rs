@@ -34,6 +34,7 @@ use crate::config::ScheduleSection;
 use crate::{NotifySection, PaymentConfig, PeerSection, ProviderSection};
 
 mod notices;
+mod reasons;
 mod refunds;
 mod storm;
 mod times;
