@@ -82,6 +82,7 @@ impl Filter {
             participant: self.participant.clone(),
             older_than: age(&self.older).ok().map(crate::view::duration),
             needs_attention: self.attention,
+            gids: Vec::new(),
             page_size: self.page_size,
             page_token: self.page.clone(),
         }
