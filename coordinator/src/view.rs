@@ -158,6 +158,7 @@ fn attempts(transaction: &GlobalTransaction) -> Vec<pb::Attempt> {
             took: Some(duration(attempt.took)),
             code: attempt.code,
             message: attempt.message.clone(),
+            endpoint: attempt.endpoint.as_ref().to_owned(),
         })
         .collect()
 }

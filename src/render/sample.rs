@@ -60,6 +60,7 @@ pub(crate) fn attempt(
         } else {
             "connection refused".to_owned()
         },
+        endpoint: String::new(),
     }
 }
 

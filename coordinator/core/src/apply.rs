@@ -125,6 +125,7 @@ impl GlobalTransaction {
                 .error
                 .as_ref()
                 .map_or_else(String::new, |error| cut(&error.message)),
+            endpoint: Arc::clone(&report.endpoint),
         });
         if !is_current {
             return;

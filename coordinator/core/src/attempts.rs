@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::{Phase, Timestamp};
 
@@ -25,6 +26,8 @@ pub struct Attempt {
     pub code: i32,
     /// The message of its answer; empty for OK.
     pub message: String,
+    /// Where it went; empty when it didn't come that far, or where the log doesn't say.
+    pub endpoint: Arc<str>,
 }
 
 /// The attempts of one branch in one phase, bounded to [`FIRST_KEPT`] + [`LAST_KEPT`].

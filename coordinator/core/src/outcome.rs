@@ -1,6 +1,7 @@
 //! What became of a call: done, refused, or in doubt. In doubt is neither a failure nor a success.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -51,6 +52,8 @@ pub struct CallReport {
     pub free: bool,
     /// A person should look at this now, whatever the phase; for instance that the participant isn't configured.
     pub alarm: Option<String>,
+    /// Where it went, or couldn't be sent to, for people; empty when it didn't come that far.
+    pub endpoint: Arc<str>,
     /// When the call left.
     pub started_at: Timestamp,
     /// How long it took.

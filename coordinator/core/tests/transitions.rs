@@ -152,6 +152,7 @@ fn report(phase: Phase, outcome: CallOutcome, branch: usize) -> Event {
         never_sent: false,
         free: false,
         alarm: None,
+        endpoint: "".into(),
         started_at: START,
         took: Duration::ZERO,
     })

@@ -192,7 +192,7 @@ impl Participant {
             Phase::Try => Reply::Keep(self.try_response_bytes_max),
             Phase::Confirm | Phase::Cancel => Reply::Discard,
         };
-        let exchanged = self.exchange_for(order, reply, timeout).await;
+        let (exchanged, endpoint) = self.exchange_for(order, reply, timeout).await;
         let classified = match exchanged {
             Ok(exchange) => classify(exchange),
             Err(error) => Classified {
@@ -205,7 +205,10 @@ impl Participant {
             },
         };
         self.note(&classified, order.call.phase);
-        report(order, classified, started_at, began.elapsed())
+        CallReport {
+            endpoint,
+            ..report(order, classified, started_at, began.elapsed())
+        }
     }
 
     async fn exchange_for(
@@ -213,16 +216,18 @@ impl Participant {
         order: &CallOrder,
         reply: Reply,
         timeout: Duration,
-    ) -> Result<Exchange, RequestError> {
+    ) -> (Result<Exchange, RequestError>, Arc<str>) {
         if let Err(error) = failpoint!("call::before-", order.call.phase.as_str()) {
-            return Ok(Exchange::NeverSent(error.to_string()));
+            return (Ok(Exchange::NeverSent(error.to_string())), nowhere());
         }
         let request = |timeout| order.request(timeout);
-        let exchanged = self.exchange(request, reply, timeout).await;
+        let mut endpoint = nowhere();
+        let exchanged = self.exchange_at(request, reply, timeout, &mut endpoint);
+        let exchanged = exchanged.await;
         if let Err(error) = failpoint!("call::after-", order.call.phase.as_str()) {
-            return Ok(Exchange::Broken(error.to_string()));
+            return (Ok(Exchange::Broken(error.to_string())), endpoint);
         }
-        exchanged
+        (exchanged, endpoint)
     }
 
     /// One exchange, with the next endpoint as long as the call certainly wasn't sent.
@@ -232,10 +237,23 @@ impl Participant {
         reply: Reply,
         timeout: Duration,
     ) -> Result<Exchange, RequestError> {
+        self.exchange_at(request, reply, timeout, &mut nowhere())
+            .await
+    }
+
+    /// The same, which says `whereto` it went last.
+    async fn exchange_at(
+        &self,
+        request: impl Fn(Duration) -> Result<Request<Full<Bytes>>, RequestError>,
+        reply: Reply,
+        timeout: Duration,
+        whereto: &mut Arc<str>,
+    ) -> Result<Exchange, RequestError> {
         let end = Instant::now() + timeout;
         let mut tried = 0;
         loop {
             let endpoint = self.endpoints.pick();
+            *whereto = Arc::clone(endpoint.label());
             let since = Instant::now();
             let left = end.saturating_duration_since(since);
             let exchanged = exchange(endpoint.channel(), request(left)?, reply, left).await;
@@ -341,6 +359,11 @@ fn never_sent(error: CallError) -> Classified {
     }
 }
 
+/// Where a call goes that isn't sent.
+fn nowhere() -> Arc<str> {
+    Arc::from("")
+}
+
 fn report(
     order: &CallOrder,
     classified: Classified,
@@ -358,6 +381,7 @@ fn report(
         never_sent: classified.never_sent,
         free: false,
         alarm: None,
+        endpoint: nowhere(),
         started_at,
         // As exact as the log keeps it, so that it shows the same before and after it was there.
         took: Duration::from_micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),

@@ -253,6 +253,7 @@ impl Bench {
             never_sent: matches!(answer, Answer::NeverSent),
             free: false,
             alarm: None,
+            endpoint: "".into(),
             started_at: self.now,
             took: Duration::ZERO,
         }

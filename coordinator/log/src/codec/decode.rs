@@ -353,6 +353,7 @@ fn attempt(attempt: proto::Attempt) -> Result<Attempt, DecodeError> {
         took: duration("length of an attempt", attempt.took_micros)?,
         code: attempt.code,
         message: attempt.message,
+        endpoint: attempt.endpoint.into(),
     })
 }
 

@@ -209,5 +209,6 @@ fn attempt(attempt: &Attempt) -> proto::Attempt {
         took_micros: i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX),
         code: attempt.code,
         message: attempt.message.clone(),
+        endpoint: attempt.endpoint.as_ref().to_owned(),
     }
 }

@@ -111,15 +111,19 @@ fn history() -> impl Strategy<Value = AttemptHistory> {
         duration(),
         any::<i32>(),
         "\\PC{0,9}",
+        "[ -~]{0,9}",
     )
-        .prop_map(|(phase, number, started_at, took, code, message)| Attempt {
-            phase,
-            number,
-            started_at,
-            took,
-            code,
-            message,
-        });
+        .prop_map(
+            |(phase, number, started_at, took, code, message, endpoint)| Attempt {
+                phase,
+                number,
+                started_at,
+                took,
+                code,
+                message,
+                endpoint: endpoint.into(),
+            },
+        );
     vec(attempt, 0..30).prop_map(AttemptHistory::from_iter)
 }
 

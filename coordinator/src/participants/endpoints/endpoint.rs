@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tonic::transport::{Channel, Endpoint as Target};
 
@@ -21,6 +21,8 @@ pub(crate) struct Endpoint {
     /// The configured endpoint that it belongs to, by number.
     pub(super) name: usize,
     target: Target,
+    /// Where it is, as people are told: the URL that calls go to.
+    label: Arc<str>,
     channel: RwLock<Channel>,
     /// When anything was last heard over the channel, or it was made.
     heard_at: AtomicU64,
@@ -42,6 +44,7 @@ impl Endpoint {
             address,
             name,
             channel: RwLock::new(connect.channel(&target)),
+            label: target.uri().to_string().trim_end_matches('/').into(),
             target,
             heard_at: AtomicU64::new(now),
             failures: AtomicU32::new(0),
@@ -55,6 +58,11 @@ impl Endpoint {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The URL that calls to it go to.
+    pub(crate) fn label(&self) -> &Arc<str> {
+        &self.label
     }
 
     /// Failures in a row.

@@ -315,6 +315,7 @@ impl World {
             never_sent: false,
             free: false,
             alarm: None,
+            endpoint: "".into(),
             started_at: open.started_at,
             took: self.wall().saturating_since(open.started_at),
         }

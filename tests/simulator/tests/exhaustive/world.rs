@@ -222,6 +222,7 @@ impl World {
             never_sent: false,
             free: false,
             alarm: None,
+            endpoint: "".into(),
             started_at: BEGIN,
             took: Duration::ZERO,
         };
