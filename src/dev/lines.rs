@@ -47,6 +47,7 @@ pub(super) fn text(at: &Addresses, id: &str, folder: &Path, style: Style) -> Str
         "{}
 
   coordinator  {coordinator}   http://{http}/readyz
+  console      http://{http}/
   order        {order}
   points       {points}
   stock        {stock}{till}

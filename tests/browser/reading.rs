@@ -80,6 +80,10 @@ async fn the_list_is_filtered_and_its_filter_is_its_address() {
     let filter = "/transactions?older=soon";
     page.open(&format!("{}{filter}", world.origin())).await;
     page.until_it_says("An age is written like").await;
+    page.look(Look::LIGHT).await;
+    page.click("link", "Coordinators").await;
+    page.until_it_says("this one").await;
+    page.photograph("coordinators light").await;
 }
 
 #[tokio::test]
@@ -105,6 +109,7 @@ async fn a_stuck_transaction_shows_every_attempt_why_it_waits_and_until_when() {
         "2 stock.reserve",
         "order_no=1001",
         "now, still open",
+        &world.stock.address,
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }

@@ -61,6 +61,39 @@ async fn forms_that_are_not_ours_are_refused() {
 }
 
 #[tokio::test]
+async fn a_form_needs_no_script() {
+    let Some(world) = World::start().await else {
+        return;
+    };
+    world.parked("order-1", "1001").await;
+    let (origin, host) = (world.origin(), world.coordinator.http.clone());
+    let between = |text: &str, from: &str, to: &str| {
+        let rest = text.split_once(from).unwrap().1;
+        rest.split_once(to).unwrap().0.to_owned()
+    };
+
+    let read = format!("GET /transaction?gid=order-1 HTTP/1.1\r\nhost: {host}");
+    let page = ask(&world, &read, "").await;
+    let cookie = between(&page, "set-cookie: ", ";");
+    let token = between(&page, "name=\"token\" value=\"", "\"");
+    let request = format!(
+        "POST /transaction/resume HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\ncookie: {cookie}"
+    );
+    let form = format!("gid=order-1&reason=stock+is+back&token={token}");
+    let unnamed = ask(&world, &request, &form).await;
+    assert_eq!(status(&unnamed), "400");
+    assert!(unnamed.contains("Say who you are"), "{unnamed}");
+    let sent = ask(&world, &request, &format!("{form}&name=Anna")).await;
+
+    assert_eq!(status(&sent), "303", "{sent}");
+    assert!(sent.contains("location: /transaction?gid=order-1&done=resume"));
+    assert!(sent.contains("tercet-name=Anna"));
+    let record = world.audit("order-1").await.swap_remove(0);
+    assert_eq!(record.reason, "stock is back");
+    assert!(record.who.contains("Anna"), "{}", record.who);
+}
+
+#[tokio::test]
 async fn what_others_have_written_is_text_and_nothing_else() {
     let Some(world) = World::start().await else {
         return;
@@ -110,4 +143,19 @@ async fn streams_are_bounded_and_the_next_page_says_that_it_is_not_current() {
     page.until_it_says("Not current").await;
     drop(open);
     page.until_it_says("Live").await;
+}
+
+#[tokio::test]
+async fn an_open_page_does_not_hold_up_the_drain() {
+    let Some(world) = World::start().await else {
+        return;
+    };
+    let page = world.open(Look::LIGHT, "/").await;
+    page.until_it_says("Live").await;
+
+    world.coordinator.terminate();
+
+    page.until_it_says("Not current").await;
+    let (status, _) = world.coordinator.ended().await;
+    assert!(status.success(), "{status}");
 }

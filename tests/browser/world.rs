@@ -29,7 +29,7 @@ pub(crate) enum Mood {
 /// A participant that answers by a rule.
 pub(crate) struct Rule {
     mood: Arc<Mutex<Mood>>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Rule {

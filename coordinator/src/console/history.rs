@@ -139,6 +139,11 @@ impl Step {
         1_000.0 * ratio(seconds, self.growth(|sample| sample.appends))
     }
 
+    /// Whether it is much shorter than the others.
+    pub(super) fn is_short(&self) -> bool {
+        self.to.at.saturating_sub(self.from.at) < EVERY / 2
+    }
+
     fn growth(&self, counter: impl Fn(&Sample) -> u64) -> f64 {
         number(counter(&self.to).saturating_sub(counter(&self.from)))
     }

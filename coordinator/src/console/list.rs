@@ -160,7 +160,7 @@ fn number(listed: &pb::ListTransactionsResponse) -> u64 {
 fn row(transaction: &pb::Transaction, now: Timestamp) -> Markup {
     let begun = transaction.begun_at.as_ref().and_then(words::instant);
     let ended = transaction.ended_at.as_ref().and_then(words::instant);
-    let why = transaction.attention.as_ref().map(|it| it.why.as_str());
+    let why = transaction.attention.as_ref().map(words::why);
     html! {
         tr.attention[transaction.attention.is_some()] {
             th scope="row" {

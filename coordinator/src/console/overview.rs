@@ -113,8 +113,11 @@ fn tiles(figures: &Figures, now: Timestamp) -> Markup {
             }
             div.tile {
                 dt { "Log" }
-                dd { (count(log.last_batch)) small { " in the last batch" } }
-                dd.more { (log.queue_depth) " waiting · took " (words::duration(log.last_latency)) }
+                dd { (words::duration(log.last_latency)) }
+                dd.more {
+                    span { (words::count(log.last_batch, "entry", "entries")) " in the last batch" } " · "
+                    span { (log.queue_depth) " waiting" }
+                }
             }
             @if let Some((alive, fenced)) = figures.sessions {
                 div.tile {
@@ -147,7 +150,9 @@ fn count(count: u64) -> String {
 }
 
 fn plots(samples: &[Sample]) -> Markup {
-    let steps = steps(samples);
+    let mut steps = steps(samples);
+    // The last one ends now. Over a moment a rate says nothing.
+    steps.pop_if(|step| step.is_short());
     let rate = |counter: fn(&Sample) -> u64| -> Vec<f64> {
         steps.iter().map(|step| step.rate(counter)).collect()
     };

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tercet_proto::tercet::v1 as pb;
 
 use super::fields::{Fields, transaction};
 use super::safety::{Refusal, check};
+use super::transaction::waterfall;
 use super::visitor::Visitor;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -105,4 +107,60 @@ fn any_gid_has_an_address() {
         let query = address.strip_prefix("/transaction?").unwrap();
         assert_eq!(Fields::parse(query.as_bytes()).get("gid"), gid);
     }
+}
+
+/// A transaction as the rpc shows it.
+fn stuck(attempts: u32) -> pb::Transaction {
+    let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let attempt = |number: u32| pb::Attempt {
+        branch_id: "1".to_owned(),
+        phase: pb::Phase::Confirm as i32,
+        // Some in the middle aren't kept.
+        number: if number > 5 { number + 10 } else { number },
+        started_at: at(1_000 + i64::from(number)),
+        took: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 5_000_000,
+        }),
+        code: 14,
+        message: "<b>gone</b>".to_owned(),
+        endpoint: "http://127.0.0.1:7413".to_owned(),
+    };
+    pb::Transaction {
+        gid: "order-1".to_owned(),
+        state: pb::TransactionState::Confirming as i32,
+        begun_at: at(1_000),
+        decided_at: at(1_000),
+        attempts: (1..=attempts).map(attempt).collect(),
+        branches: vec![pb::BranchStatus {
+            id: "1".to_owned(),
+            participant: "stock".to_owned(),
+            action: "reserve".to_owned(),
+            ..pb::BranchStatus::default()
+        }],
+        ..pb::Transaction::default()
+    }
+}
+
+#[test]
+fn a_waterfall_has_every_attempt_and_says_which_are_not_kept() {
+    let now = jiff::Timestamp::from_second(2_000).unwrap();
+    let text = waterfall(&stuck(8), now, false).into_string();
+    assert_eq!(text.matches("UNAVAILABLE").count(), 8);
+    for words in [
+        "decided to confirm",
+        "10 attempts to confirm 1 stock.reserve that are not kept",
+        "127.0.0.1:7413",
+        "&lt;b&gt;gone&lt;/b&gt;",
+        "now, still open",
+        "long waits are shortened",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("style="), "the content policy forbids it");
+
+    let many = waterfall(&stuck(400), now, false).into_string();
+    assert!(many.contains("Show all") && many.matches("UNAVAILABLE").count() <= 150);
+    let all = waterfall(&stuck(400), now, true).into_string();
+    assert_eq!(all.matches("UNAVAILABLE").count(), 400);
 }

@@ -189,6 +189,11 @@ pub(super) fn cancel_cause(cause: &pb::CancelCause, transaction: &pb::Transactio
     }
 }
 
+/// Why a person should look at something, without the place for a reason that nobody gave.
+pub(super) fn why(attention: &pb::Attention) -> &str {
+    attention.why.trim_end_matches([':', ' '])
+}
+
 /// Whether nothing can follow any more.
 pub(super) fn is_ended(state: pb::TransactionState) -> bool {
     matches!(

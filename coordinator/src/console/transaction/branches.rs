@@ -66,7 +66,7 @@ fn now(view: View<'_>, branch: &pb::BranchStatus) -> Markup {
         @if let Some(attention) = branch.attention.as_ref().filter(|it| !is_said(view, it)) {
             @let since = attention.since.as_ref().and_then(words::instant);
             div.why {
-                (badges::attention(Some(attention))) " " (attention.why)
+                (badges::attention(Some(attention))) " " (words::why(attention))
                 @if let Some(since) = since { ", for " (words::age(since, view.now)) }
             }
         }

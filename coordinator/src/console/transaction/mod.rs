@@ -18,6 +18,8 @@ use super::page::{Notice, Page, Tab, plain, status_of};
 use super::visitor::Visitor;
 use super::{Console, audit, badges, words};
 pub(super) use forms::{Draft, typed_out, who_and_why};
+#[cfg(test)]
+pub(super) use waterfall::render as waterfall;
 
 /// Audit records that the page shows; the audit page has all of them.
 const RECORDS_SHOWN: i32 = 20;
@@ -152,7 +154,7 @@ impl View<'_> {
             p.notice.bad {
                 (badges::icon(if attention.parked { "pause" } else { "warning" }))
                 span {
-                    strong { (attention.why) }
+                    strong { (words::why(attention)) }
                     @if let Some(since) = since { ", for " (words::age(since, self.now)) }
                     @if attention.parked { ". Nothing is retried until somebody resumes it." }
                     @else { ". Retries go on." }

@@ -69,7 +69,11 @@ fn events(transaction: &pb::Transaction) -> Vec<(Timestamp, Event<'_>)> {
     events
 }
 
-pub(super) fn render(transaction: &pb::Transaction, now: Timestamp, is_whole: bool) -> Markup {
+pub(in super::super) fn render(
+    transaction: &pb::Transaction,
+    now: Timestamp,
+    is_whole: bool,
+) -> Markup {
     let title = html! { h2 id="attempts-title" { "Attempts" } };
     let events = events(transaction);
     let begun = transaction.begun_at.as_ref().and_then(words::instant);
@@ -103,7 +107,7 @@ pub(super) fn render(transaction: &pb::Transaction, now: Timestamp, is_whole: bo
         div.wide {
             table.waterfall {
                 thead { tr {
-                    th.number scope="col" { "After" } th scope="col" { "Call" } th scope="col" { "Branch" }
+                    th.number scope="col" { "After" } th scope="col" { "Call" } th scope="col" { "Branch" } th scope="col" { "Endpoint" }
                     th.lane scope="col" {
                         span.unseen { "When" }
                         span.axis aria-hidden="true" {
@@ -119,7 +123,7 @@ pub(super) fn render(transaction: &pb::Transaction, now: Timestamp, is_whole: bo
                     @if is_open {
                         tr.mark.open {
                             td.number { "+" (words::whole(words::between(begun, now).as_secs())) }
-                            td colspan="2" { (badges::icon("ring")) "now, still open" }
+                            td colspan="3" { (badges::icon("ring")) "now, still open" }
                             td.lane {} td {} td {}
                         }
                     }
@@ -143,7 +147,7 @@ impl Rows<'_> {
         match event {
             Event::Attempt(attempt) => self.attempt(&after, attempt),
             Event::Gap(count, attempt) => html! {
-                tr.gap { td {} td colspan="5" {
+                tr.gap { td {} td colspan="6" {
                     "… " (words::count(u64::from(*count), "attempt", "attempts")) " to "
                     (words::phase(attempt.phase())) " " (words::branch_name(self.transaction, &attempt.branch_id))
                     " that are not kept"
@@ -169,7 +173,7 @@ impl Rows<'_> {
         html! {
             tr.mark.(kind) {
                 td.number { "+" (after) }
-                td colspan="2" { (badges::icon(shape)) (word) }
+                td colspan="3" { (badges::icon(shape)) (word) }
                 td.lane { (lane(&html! { rect.mark x=(x.saturating_sub(3)) y="0" width="6" height="20" {} })) }
                 td {} td {}
             }
@@ -189,6 +193,7 @@ impl Rows<'_> {
                 td.number { "+" (after) }
                 td { span.phase.(phase) { (phase) } " " span.faint { "#" (attempt.number) } }
                 td { (words::branch_name(self.transaction, &attempt.branch_id)) }
+                td.endpoint { (endpoint(attempt)) }
                 td.lane {
                     (lane(&html! {
                         @if let Some(x) = self.decided { line.decided x1=(x) x2=(x) y1="0" y2="20" vector-effect="non-scaling-stroke" {} }
@@ -205,6 +210,12 @@ impl Rows<'_> {
             }
         }
     }
+}
+
+/// Where a call went, without the scheme that nearly all have.
+fn endpoint(attempt: &pb::Attempt) -> &str {
+    let endpoint = attempt.endpoint.as_str();
+    endpoint.strip_prefix("http://").unwrap_or(endpoint)
 }
 
 /// The line of time of one row.
