@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::participant::Answer;
 use crate::world::{World, branch, one, plain};
 
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// "Still working" costs no attempt, in either phase, and its delay is held to the back-off's maximum.
 #[tokio::test]

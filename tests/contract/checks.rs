@@ -9,6 +9,8 @@ use crate::participant::Answer;
 use crate::told::{reason, told};
 use crate::world::{World, branch, branch_of, duration, execute, one, options, plain};
 
+const MIB: usize = 1024 * 1024;
+
 type Change = fn(&mut pb::ExecuteTransactionRequest);
 
 /// `one` with something changed.
@@ -22,7 +24,7 @@ fn changed(gid: &str, change: Change) -> pb::ExecuteTransactionRequest {
 /// `one` that isn't decided by its deadline, however slow the machine is.
 fn patient(gid: &str) -> pb::ExecuteTransactionRequest {
     changed(gid, |it| {
-        its_options(it).try_timeout = Some(duration(3_600_000))
+        its_options(it).try_timeout = Some(duration(3_600_000));
     })
 }
 
@@ -30,8 +32,8 @@ fn its_options(request: &mut pb::ExecuteTransactionRequest) -> &mut pb::Transact
     request.options.as_mut().unwrap()
 }
 
-fn json() -> Option<pb::branch::Payload> {
-    Some(pb::branch::Payload::Json(prost_types::Struct::default()))
+fn json() -> pb::branch::Payload {
+    pb::branch::Payload::Json(prost_types::Struct::default())
 }
 
 fn header(request: &mut pb::ExecuteTransactionRequest, name: &str, value: &str) {
@@ -84,11 +86,11 @@ async fn of_two_faults_the_earlier_check_is_told() {
             it.branches.push(branch("2", "q"));
         }),
         ("Unavailable PARTICIPANT_PAUSED", |it| {
-            it.branches[0].payload = json();
+            it.branches[0].payload = Some(json());
             it.branches.push(branch("2", "q"));
         }),
         ("Unavailable SCHEMA_UNAVAILABLE", |it| {
-            it.branches[0].payload = json();
+            it.branches[0].payload = Some(json());
         }),
         ("ResourceExhausted OVERLOADED", |_| {}),
     ];
@@ -205,14 +207,29 @@ async fn an_empty_gid_is_made_by_begin_and_by_nobody_else() {
     assert_eq!(told(world.force("", "1").await), invalid);
 }
 
+const TAKEN: &str = "taken";
+
+/// Each is taken, or refused as told and unknown afterwards.
+async fn check(cases: Vec<(&str, Change)>) {
+    let world = World::start().await;
+    for (number, (expected, change)) in cases.into_iter().enumerate() {
+        let gid = format!("g-{number}");
+        let answer = world.execute(changed(&gid, change)).await;
+        if expected == TAKEN {
+            assert!(answer.is_ok(), "case {number}: {answer:?}");
+        } else {
+            assert_eq!(told(answer), expected, "case {number}");
+            assert_eq!(reason(world.get(&gid).await), "UNKNOWN_TRANSACTION");
+        }
+    }
+}
+
 #[tokio::test]
 async fn each_limit_to_the_byte() {
-    let world = World::start().await;
-    let headers = "InvalidArgument INVALID_OPTIONS options.headers";
     let labels = "InvalidArgument INVALID_OPTIONS options.labels";
     let timeout = "InvalidArgument INVALID_OPTIONS options.try_timeout";
-    let taken = "taken";
-    let cases: Vec<(&str, Change)> = vec![
+    let taken = TAKEN;
+    check(vec![
         (timeout, |it| {
             let almost = prost_types::Duration {
                 seconds: 0,
@@ -221,7 +238,7 @@ async fn each_limit_to_the_byte() {
             its_options(it).try_timeout = Some(almost);
         }),
         (taken, |it| {
-            its_options(it).try_timeout = Some(duration(86_400_000))
+            its_options(it).try_timeout = Some(duration(86_400_000));
         }),
         (timeout, |it| {
             let more = prost_types::Duration {
@@ -241,7 +258,7 @@ async fn each_limit_to_the_byte() {
             its_options(it).try_order = 99;
         }),
         ("InvalidArgument INVALID_REQUEST wait_for", |it| {
-            it.wait_for = 99
+            it.wait_for = 99;
         }),
         (taken, |it| {
             its_options(it)
@@ -258,6 +275,31 @@ async fn each_limit_to_the_byte() {
         (labels, |it| {
             its_options(it).labels.insert("ä".repeat(33), String::new());
         }),
+        (taken, |it| it.branches[0].id = "~".repeat(64)),
+        ("InvalidArgument INVALID_BRANCH branches[0].id", |it| {
+            it.branches[0].id = "~".repeat(65);
+        }),
+        ("InvalidArgument INVALID_BRANCH branches[0].action", |it| {
+            it.branches[0].action = "a".repeat(65);
+        }),
+        ("NotFound UNKNOWN_ACTION branches[0].action", |it| {
+            it.branches[0].action = "a".repeat(64);
+        }),
+        ("InvalidArgument INVALID_OPTIONS options.initiator", |it| {
+            its_options(it).initiator = Some(pb::Initiator {
+                participant: "p".into(),
+                service: "test.v1.CheckService".into(),
+            });
+        }),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn each_rule_of_headers() {
+    let headers = "InvalidArgument INVALID_OPTIONS options.headers";
+    let taken = TAKEN;
+    check(vec![
         (taken, |it| header(it, &"h".repeat(64), &"v".repeat(1024))),
         (headers, |it| header(it, &"h".repeat(65), "v")),
         (headers, |it| header(it, "h", &"v".repeat(1025))),
@@ -288,38 +330,13 @@ async fn each_limit_to_the_byte() {
             header(it, "x", "");
         }),
         (taken, |it| {
-            (0..32).for_each(|number| header(it, &format!("h{number}"), "v"))
+            (0..32).for_each(|number| header(it, &format!("h{number}"), "v"));
         }),
         (headers, |it| {
-            (0..33).for_each(|number| header(it, &format!("h{number}"), "v"))
+            (0..33).for_each(|number| header(it, &format!("h{number}"), "v"));
         }),
-        (taken, |it| it.branches[0].id = "~".repeat(64)),
-        ("InvalidArgument INVALID_BRANCH branches[0].id", |it| {
-            it.branches[0].id = "~".repeat(65);
-        }),
-        ("InvalidArgument INVALID_BRANCH branches[0].action", |it| {
-            it.branches[0].action = "a".repeat(65);
-        }),
-        ("NotFound UNKNOWN_ACTION branches[0].action", |it| {
-            it.branches[0].action = "a".repeat(64);
-        }),
-        ("InvalidArgument INVALID_OPTIONS options.initiator", |it| {
-            its_options(it).initiator = Some(pb::Initiator {
-                participant: "p".into(),
-                service: "test.v1.CheckService".into(),
-            });
-        }),
-    ];
-    for (number, (expected, change)) in cases.into_iter().enumerate() {
-        let gid = format!("g-{number}");
-        let answer = world.execute(changed(&gid, change)).await;
-        if expected == taken {
-            assert!(answer.is_ok(), "case {number}: {answer:?}");
-        } else {
-            assert_eq!(told(answer), expected, "case {number}");
-            assert_eq!(reason(world.get(&gid).await), "UNKNOWN_TRANSACTION");
-        }
-    }
+    ])
+    .await;
 }
 
 /// What is decoded is judged by the limits; what is larger than 4 MiB is the transport's own error.
@@ -335,7 +352,6 @@ async fn messages_are_decoded_up_to_4_mib() {
         }
         request
     };
-    const MIB: usize = 1024 * 1024;
     assert_eq!(
         told(world.execute(with(&[MIB + 1])).await),
         "InvalidArgument PAYLOAD_TOO_LARGE branches[0].payload"

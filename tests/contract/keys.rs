@@ -59,9 +59,10 @@ fn conflicts(gid: &str) -> Vec<Request> {
         |it| it.branches[0].action = "saga".into(),
         |it| it.branches[0].payload = Some(pb::branch::Payload::Message("Payload".into())),
         |it| {
-            it.branches[1].payload = Some(pb::branch::Payload::Json(prost_types::Struct::default()))
+            it.branches[1].payload =
+                Some(pb::branch::Payload::Json(prost_types::Struct::default()));
         },
-        |it| it.options = sequential(),
+        |it| it.options = Some(sequential()),
     ];
     let changed = |change: fn(&mut Request)| {
         let mut request = two(gid);
@@ -271,7 +272,7 @@ async fn a_transaction_of_one_call_takes_no_steps_at_any_state() {
     check().await;
     // A renewal is for every kind.
     let renewed = world
-        .renew("g", Some(std::time::Duration::from_secs(3_600)))
+        .renew("g", Some(std::time::Duration::from_hours(1)))
         .await;
     assert!(renewed.is_ok());
     world.p.release();

@@ -24,7 +24,7 @@ async fn a_cancel_of_an_unknown_gid_stands_against_whatever_comes_later() {
     for round in 0..2 {
         assert_eq!(world.cancel("g", "again").await.unwrap(), first);
         let mut other = one("g");
-        other.options = sequential();
+        other.options = Some(sequential());
         for request in [one("g"), other] {
             assert_eq!(world.execute(request).await.unwrap(), record);
         }
@@ -41,7 +41,7 @@ async fn a_cancel_of_an_unknown_gid_stands_against_whatever_comes_later() {
             "ALREADY_DECIDED"
         );
         assert_eq!(reason(world.register("g", new).await), "ALREADY_DECIDED");
-        let minute = Some(std::time::Duration::from_secs(60));
+        let minute = Some(std::time::Duration::from_mins(1));
         assert_eq!(reason(world.renew("g", minute).await), "ALREADY_DECIDED");
         assert_eq!(world.resolve("g", "1").await.unwrap(), pb::Verdict::Cancel);
         assert_eq!(world.retry("g").await.unwrap(), record);

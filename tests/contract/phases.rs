@@ -46,8 +46,8 @@ async fn a_verb_that_an_action_lacks_counts_as_done_with_no_call() {
 
     // With nothing to call, the decision is the end.
     let notes = vec![branch_of("1", "p", "notify"), branch_of("2", "q", "notify")];
-    let noted = world.execute(execute("notes", notes)).await.unwrap();
-    assert_eq!(noted.state(), pb::TransactionState::Confirmed);
+    let ended = world.execute(execute("notes", notes)).await.unwrap();
+    assert_eq!(ended.state(), pb::TransactionState::Confirmed);
     world.begin("steps", plain()).await.unwrap();
     let note = world
         .try_branch("steps", branch_of("1", "p", "notify"))
@@ -74,7 +74,7 @@ async fn sequential_is_an_order_of_tries_and_of_cancels() {
     let world = World::with("max_attempts = 1", "").await;
     let three = |gid: &str| {
         let mut request = execute(gid, ["1", "2", "3", "4"].map(|id| branch(id, "p")).into());
-        request.options = sequential();
+        request.options = Some(sequential());
         request
     };
     let forward = world.execute(three("forward")).await.unwrap();

@@ -217,7 +217,7 @@ async fn a_drain_serves_what_is_known_and_refuses_what_is_new() {
     assert_eq!(world.execute(one("ended")).await.unwrap(), ended);
     world.begin("steps", plain()).await.unwrap();
     world
-        .renew("steps", Some(std::time::Duration::from_secs(60)))
+        .renew("steps", Some(std::time::Duration::from_mins(1)))
         .await
         .unwrap();
     let tried = world.try_branch("steps", branch("1", "q")).await.unwrap();

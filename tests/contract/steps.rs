@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tercet_proto::tercet::v1 as pb;
+use tercet_proto::tercet::v1::Verdict::{ByHand, Cancel, Confirm, Pending};
 use tonic::Code;
 
 use crate::participant::Answer;
 use crate::told::{reason, told};
 use crate::world::{World, branch, duration, options, plain};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn seconds(at: Option<prost_types::Timestamp>) -> i64 {
     at.unwrap().seconds
@@ -142,7 +143,7 @@ async fn a_renewal_counts_from_now_and_never_moves_a_deadline_earlier() {
         let answer = world.renew("g", Some(earlier)).await.unwrap();
         assert_eq!(answer.try_deadline, renewed.try_deadline, "{earlier:?}");
     }
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     let invalid = "InvalidArgument INVALID_OPTIONS try_timeout";
     let more = day + Duration::from_nanos(1);
     assert_eq!(told(world.renew("g", Some(more)).await), invalid);
@@ -204,7 +205,6 @@ async fn verdicts_at_every_state() {
         assert_eq!(world.resolve(gid, "1").await.unwrap(), known, "{gid}");
         assert_eq!(world.resolve(gid, "?").await.unwrap(), unknown, "{gid}");
     };
-    use pb::Verdict::{ByHand, Cancel, Confirm, Pending};
     for (phase, verdict) in [("confirm", Confirm), ("cancel", Cancel)] {
         world.p.on(
             move |seen| match (seen.phase().as_str(), seen.branch().as_str()) {

@@ -1,6 +1,7 @@
 //! A coordinator process between the participants `p` and `q`, each with the actions `act` (all three verbs), `saga` (try
 //! and cancel) and `notify` (confirm only).
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -68,13 +69,15 @@ impl World {
                 .any(|line| line.starts_with(&format!("{key} ")))
         });
         for line in quick.chain(retry.lines()) {
-            file += &format!("{line}\n");
+            writeln!(file, "{line}").unwrap();
         }
         for (name, participant) in [("p", &self.p), ("q", &self.q)] {
             let address = participant.address;
-            file += &format!(
+            write!(
+                file,
                 "[participants.{name}]\nendpoints = [\"http://{address}\"]\ntimeout = \"40s\"\n[participants.{name}.actions]\n{ACTIONS}"
-            );
+            )
+            .unwrap();
         }
         file += more;
         std::fs::write(self.folder.path().join("coordinator.toml"), file).unwrap();
@@ -358,8 +361,8 @@ pub(crate) fn plain() -> pb::TransactionOptions {
     pb::TransactionOptions::default()
 }
 
-pub(crate) fn sequential() -> Option<pb::TransactionOptions> {
-    Some(options(|it| it.try_order = pb::TryOrder::Sequential.into()))
+pub(crate) fn sequential() -> pb::TransactionOptions {
+    options(|it| it.try_order = pb::TryOrder::Sequential.into())
 }
 
 pub(crate) fn duration(millis: u64) -> prost_types::Duration {
