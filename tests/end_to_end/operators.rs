@@ -84,6 +84,10 @@ async fn many_are_cancelled_by_a_filter_once_that_is_agreed_to() {
     let list = document(&pair, &["tx", "list"]).await;
     assert_eq!(states(&list), [cancelled("a"), cancelled("b"), trying("c")]);
 
+    // What is undecided can't be parked, so it isn't among those that are.
+    let parked = document(&pair, &["tx", "park", "--label", "batch=2", "--yes"]).await;
+    assert_eq!(parked, serde_json::json!({"done": 0, "failed": 0}));
+
     // Who, why, before and after.
     let audit = document(&pair, &["audit", "--gid", "a"]).await;
     let [record] = audit["records"].as_array().unwrap().as_slice() else {

@@ -60,6 +60,7 @@ impl Action {
     fn states(self) -> &'static [State] {
         match self {
             Self::Cancel(_) => &[State::Trying],
+            Self::Operate(Operation::Park) => &[State::Confirming, State::Cancelling],
             Self::Operate(_) => &[State::Trying, State::Confirming, State::Cancelling],
         }
     }
@@ -67,6 +68,7 @@ impl Action {
     fn kind(self) -> &'static str {
         match self {
             Self::Cancel(_) => "undecided",
+            Self::Operate(Operation::Park) => "decided",
             Self::Operate(_) => "open",
         }
     }
