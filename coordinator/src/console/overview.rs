@@ -66,6 +66,17 @@ fn verdict(figures: &Figures, now: Timestamp) -> Markup {
             }
         };
     }
+    // Memory knows of this coordinator's own alone: it must not promise anything for the others.
+    let is_one_of_many = figures
+        .sessions
+        .is_some_and(|(alive, fenced)| alive + fenced > 1);
+    if is_one_of_many {
+        return html! {
+            p.verdict.good { (badges::icon("check"))
+                span { strong { "Nothing of this coordinator's needs a person." } " The list has what the others have, too." }
+                a.button href="/transactions?attention=on" { "Look at all" } }
+        };
+    }
     match figures.oldest {
         None => html! {
             p.verdict.good { (badges::icon("check"))
