@@ -53,7 +53,7 @@ pub(super) fn text(results: &Results, style: Style) -> String {
     if let Some(exports) = results.exports {
         let _ = writeln!(
             beside,
-            "Telemetry: figures asked for every second, one trace in a hundred sent ({exports} calls with spans came)."
+            "Telemetry: figures asked for every second, an overview of the console open, one trace in a hundred sent ({exports} calls with spans came)."
         );
     }
     format!(

@@ -1,11 +1,11 @@
-//! What looks at a coordinator while it works: a scrape of its figures every second.
+//! What looks at a coordinator while it works: a scrape of its figures every second, and a console with its overview open.
 //!
 //! A Prometheus asks every 15 seconds as a rule; this asks more often, so that a short turn has its share.
 
 use std::time::Duration;
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
     task::JoinHandle,
 };
@@ -13,6 +13,8 @@ use tokio::{
 use crate::failure::Failure;
 
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
+/// What keeps an open overview current.
+const OVERVIEW: &str = "/live/overview";
 /// More than any page that is asked for here.
 const PAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -25,11 +27,8 @@ impl Watch {
     pub(super) fn start(address: &str) -> Self {
         let address = address.to_owned();
         Self(tokio::spawn(async move {
-            let mut turns = tokio::time::interval(SCRAPE_EVERY);
-            loop {
-                turns.tick().await;
-                get(&address, "/metrics").await?;
-            }
+            tokio::try_join!(scrape(&address), follow(&address))?;
+            Ok(())
         }))
     }
 
@@ -49,20 +48,38 @@ impl Drop for Watch {
     }
 }
 
-/// Asks for a page and reads it to its end.
-async fn get(address: &str, path: &str) -> Result<(), Failure> {
+async fn scrape(address: &str) -> Result<(), Failure> {
+    let mut turns = tokio::time::interval(SCRAPE_EVERY);
+    loop {
+        turns.tick().await;
+        let page = answer(address, "/metrics").await?;
+        let mut page = page.take(PAGE_BYTES_MAX);
+        tokio::io::copy(&mut page, &mut tokio::io::sink())
+            .await
+            .map_err(Failure::failed)?;
+    }
+}
+
+/// Reads what an open overview is sent. Ends when the coordinator ends it, which is after half an hour.
+async fn follow(address: &str) -> Result<(), Failure> {
+    let mut page = answer(address, OVERVIEW).await?;
+    let read = tokio::io::copy(&mut page, &mut tokio::io::sink()).await;
+    read.map(|_| ()).map_err(Failure::failed)
+}
+
+/// Asks for a page; what follows after the first line of the answer, which must be that all is well.
+async fn answer(address: &str, path: &str) -> Result<BufReader<TcpStream>, Failure> {
     let mut stream = TcpStream::connect(address).await.map_err(Failure::failed)?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     let sent = stream.write_all(request.as_bytes()).await;
     sent.map_err(Failure::failed)?;
-    let mut page = String::new();
-    let mut answer = stream.take(PAGE_BYTES_MAX);
-    let read = answer.read_to_string(&mut page).await;
+    let mut page = BufReader::new(stream);
+    let mut line = String::new();
+    let read = page.read_line(&mut line).await;
     read.map_err(Failure::failed)?;
-    if page.starts_with("HTTP/1.1 200") {
-        Ok(())
+    if line.starts_with("HTTP/1.1 200") {
+        Ok(page)
     } else {
-        let line = page.lines().next().unwrap_or_default();
-        Err(Failure::failed(format!("{path}: {line}")))
+        Err(Failure::failed(format!("{path}: {}", line.trim())))
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Bench {
     /// Leave out the coordinator on an SQLite file
     #[arg(long)]
     pub(crate) no_sqlite: bool,
-    /// Measure each coordinator once more with its figures asked for every second and one trace in a hundred sent to a receiver
+    /// Measure each coordinator once more with its figures asked for every second, an overview of the console open, and one trace in a hundred sent to a receiver
     #[arg(long)]
     pub(crate) telemetry: bool,
     /// Measure instead what a dead and a slow participant do to transactions that don't touch it

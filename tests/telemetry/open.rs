@@ -14,7 +14,7 @@ use crate::harness::until;
 use crate::ledger::Ledger;
 use crate::queries;
 use crate::rig::{Rig, branch, execute};
-use crate::scrape::Scrape;
+use crate::scrape::{Scrape, get};
 use crate::stuck::oldest;
 
 /// One participant under these names, with what each is for: its gids begin with it.
@@ -145,6 +145,7 @@ pub(crate) async fn everything_that_is_open(ledger: &mut Ledger) {
         .await;
 
     let log = rig.log();
+    the_console_says_the_same(&rig, &scrape).await;
     let states = queries::by_state(&log).await;
     for (state, label) in [(1, "trying"), (2, "confirming"), (4, "cancelling")] {
         let open = ("tercet_transactions_open", "");
@@ -217,4 +218,48 @@ pub(crate) async fn everything_that_is_open(ledger: &mut Ledger) {
         agrees("retries_in_flight_limit", limits.1);
     }
     assert_eq!(queries::paused(&log, PAUSED).await, 1);
+}
+
+/// The text of a tile of the console's overview, without markup.
+fn tile(page: &str, title: &str) -> String {
+    let (_, after) = page.split_once(&format!("<dt>{title}</dt>")).expect(title);
+    let (tile, _) = after.split_once("</div>").unwrap();
+    let mut text = String::new();
+    for part in tile.split('<') {
+        text.push_str(part.split_once('>').map_or(part, |(_, text)| text));
+        text.push(' ');
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The overview has its numbers from the same places; what it says is held against the database too.
+async fn the_console_says_the_same(rig: &Rig, scrape: &Scrape) {
+    let (head, page) = get(&rig.coordinator.http, "/").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let log = rig.log();
+    let states = queries::by_state(&log).await;
+    let (trying, confirming, cancelling) = (states[&1], states[&2], states[&4]);
+    assert_eq!(
+        tile(&page, "Open"),
+        format!(
+            "{} {trying} trying · {confirming} confirming · {cancelling} cancelling",
+            trying + confirming + cancelling
+        )
+    );
+    let flagged = queries::flagged(&log).await;
+    let parked = queries::parked(&log).await;
+    assert_eq!(
+        tile(&page, "Needs attention"),
+        format!("{flagged} {parked} parked")
+    );
+    // These are in no row: they are compared with the participant's side and the figures.
+    let sum = |name: &str| scrape.sum(&format!("tercet_participant_{name}"), &[]);
+    assert_eq!(
+        tile(&page, "Calls in flight"),
+        format!(
+            "{} {} wait for their turn",
+            sum("calls_in_flight"),
+            sum("calls_queued") + sum("calls_held")
+        )
+    );
 }
