@@ -54,7 +54,7 @@ pub(crate) struct Global {
     /// How long a call may take, with all its repeats
     #[arg(long, global = true, default_value = "60s", value_name = "DURATION")]
     pub(crate) timeout: ConfigDuration,
-    /// Who acts, for the audit record; nobody verifies it [default: USER@HOST]
+    /// Who acts, for the audit record; nobody verifies it; USER@HOST where left out
     // Without clap's default, which would stand in the manual with the name of whoever has made that.
     #[arg(long = "as", global = true, env = "TERCET_CLI_AS", value_name = "NAME")]
     pub(crate) operator: Option<String>,
