@@ -223,9 +223,9 @@ pub(crate) async fn everything_that_is_open(ledger: &mut Ledger) {
 /// The text of a tile of the console's overview, without markup.
 fn tile(page: &str, title: &str) -> String {
     let (_, after) = page.split_once(&format!("<dt>{title}</dt>")).expect(title);
-    let (tile, _) = after.split_once("</div>").unwrap();
+    let (inside, _) = after.split_once("</div>").unwrap();
     let mut text = String::new();
-    for part in tile.split('<') {
+    for part in inside.split('<') {
         text.push_str(part.split_once('>').map_or(part, |(_, text)| text));
         text.push(' ');
     }
