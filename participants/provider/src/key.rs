@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rsa::pkcs1::EncodeRsaPublicKey;
@@ -81,7 +81,7 @@ impl SigningKey {
         let der = RsaPublicKey::from(&key)
             .to_pkcs1_der()
             .map_err(|error| unusable(error.to_string()))?;
-        fs::write(public, der.as_bytes()).map_err(|source| KeyError::File {
+        publish(public, der.as_bytes()).map_err(|source| KeyError::File {
             path: public.to_owned(),
             source,
         })?;
@@ -99,6 +99,21 @@ impl SigningKey {
     }
 }
 
+/// Whoever reads it meanwhile reads all of what was there, or all of this.
+fn publish(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if fs::read(path).is_ok_and(|former| former == content) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Only its owner may read it. A file that is there already is somebody else's, and stays.
 fn write_secret(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new()
@@ -108,4 +123,46 @@ fn write_secret(path: &Path, content: &[u8]) -> std::io::Result<()> {
         .open(path)?;
     file.write_all(content)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A shop that starts while a provider does must not read half a key.
+    #[test]
+    fn whoever_reads_the_public_key_meanwhile_reads_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (private, public) = (folder.path().join("key.pem"), folder.path().join("key.der"));
+        SigningKey::load_or_make(&private, &public).unwrap();
+        let whole = fs::read(&public).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(fs::read(&public).unwrap(), whole);
+                }
+            });
+            for _ in 0..30 {
+                SigningKey::load_or_make(&private, &public).unwrap();
+            }
+            is_over.store(true, Ordering::Relaxed);
+            reader.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_public_key_that_is_anothers_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (private, public) = (folder.path().join("key.pem"), folder.path().join("key.der"));
+        SigningKey::load_or_make(&private, &public).unwrap();
+        let right = fs::read(&public).unwrap();
+        fs::write(&public, "another").unwrap();
+        SigningKey::load_or_make(&private, &public).unwrap();
+        assert_eq!(fs::read(&public).unwrap(), right);
+    }
 }
