@@ -85,7 +85,7 @@ impl Report {
         }
         let victims: Vec<String> = victims
             .into_iter()
-            .map(|(victim, times)| format!("{victim} {times} times"))
+            .map(|(victim, times)| format!("{victim} {times}×"))
             .collect();
         let killed = match victims.as_slice() {
             [] => "nothing killed".to_owned(),
